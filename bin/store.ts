@@ -1,0 +1,45 @@
+/** Opens what must be there before any room: the database that the configuration names, and the secret that keys are hashed with. */
+import { join } from "node:path";
+import type { Config } from "../src/platform/config";
+import { type Database, migrate, openDatabase } from "../src/platform/database";
+import { startEmbeddedPostgres } from "../src/platform/embedded-postgres";
+import type { Log } from "../src/platform/log";
+import { openSecrets } from "../src/platform/secrets";
+import type { Shutdown } from "../src/platform/shutdown";
+
+export interface Store {
+  readonly db: Database;
+  readonly url: string;
+  readonly kind: "embedded" | "external";
+  /** Names of the migrations that were applied now. */
+  readonly migrated: readonly string[];
+}
+
+/** Connected and migrated. Errors: EmbeddedPostgresError, those of pg. */
+export async function openStore(config: Config, log: Log, shutdown: Pick<Shutdown, "add">): Promise<Store> {
+  const { url, kind } = await chooseServer(config, log, shutdown);
+  const db = await openDatabase({ url, poolMax: config.databasePoolMax });
+  shutdown.add("database connections", () => db.close());
+  const migrated = await migrate(db);
+  for (const name of migrated) log.info({ migration: name }, "migrated");
+  return { db, url, kind, migrated };
+}
+
+async function chooseServer(
+  config: Config,
+  log: Log,
+  shutdown: Pick<Shutdown, "add">,
+): Promise<Pick<Store, "url" | "kind">> {
+  if (config.databaseUrl !== undefined) return { url: config.databaseUrl, kind: "external" };
+  const embedded = await startEmbeddedPostgres(config.dataDirectory, { log: (line) => log.debug(line) });
+  shutdown.add("embedded PostgreSQL", () => embedded.stop());
+  return { url: embedded.url, kind: "embedded" };
+}
+
+/** What API keys are hashed with; a lost pepper makes every key unknown. Errors: SecretsUnavailable. */
+export async function openPepper(config: Config): Promise<Buffer> {
+  const secrets = await openSecrets(join(config.dataDirectory, "secrets"));
+  return Buffer.from(await secrets.readOrCreate("api-key-pepper", newPepper), "base64");
+}
+
+const newPepper = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64");

@@ -1,0 +1,14 @@
+/** Dollars drawn from a facility for one startup; it issues one credit lot. */
+import { Check, Entity, Index } from "typeorm";
+import { At, Id, Nano, Ref } from "./columns";
+
+@Entity("drawdown")
+@Check("drawdown_amount_check", "funded_nano_usd > 0")
+@Index("drawdown_facility", ["facilityId"])
+export class Drawdown {
+  @Id() id!: string;
+  @Ref("Facility") facilityId!: string;
+  @Ref("Organisation") startupId!: string;
+  @Nano() fundedNanoUsd!: bigint;
+  @At() drawnAt!: Date;
+}

@@ -1,0 +1,16 @@
+/** The migrations in their order. */
+import { Accounts } from "./0001-accounts";
+import { Catalog } from "./0002-catalog";
+import { Capacity } from "./0003-capacity";
+import { Pricing } from "./0004-pricing";
+import { Ledger } from "./0005-ledger";
+import { Funding } from "./0006-funding";
+import { Metering } from "./0007-metering";
+import { Sla } from "./0008-sla";
+import { Routing } from "./0009-routing";
+import { Events } from "./0010-events";
+import { LedgerFunctions } from "./0011-ledger-functions";
+import { SettlementFunction } from "./0012-settlement-function";
+import { ReferenceData } from "./0013-reference-data";
+
+export const migrations = [Accounts, Catalog, Capacity, Pricing, Ledger, Funding, Metering, Sla, Routing, Events, LedgerFunctions, SettlementFunction, ReferenceData] as const;

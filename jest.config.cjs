@@ -1,0 +1,17 @@
+const swc = require("./swc.json");
+
+/** ESM-only packages that Node can require() but jest cannot: transformed like our own sources. */
+const esmOnly = ["uuid", "jose", "openai"].join("|");
+
+module.exports = {
+  testEnvironment: "node",
+  roots: ["<rootDir>/test"],
+  testMatch: ["<rootDir>/test/**/*.test.ts"],
+  transform: { "^.+\\.[tj]s$": ["@swc/jest", { ...swc, swcrc: false }] },
+  transformIgnorePatterns: [`/node_modules/(?!(?:${esmOnly})/)`],
+  globalSetup: "<rootDir>/test/support/global-setup.ts",
+  globalTeardown: "<rootDir>/test/support/global-teardown.ts",
+  setupFiles: ["reflect-metadata"],
+  testTimeout: 30_000,
+  maxWorkers: 2,
+};

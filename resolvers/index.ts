@@ -1,0 +1,40 @@
+/** The table of contents of the API's queries and mutations. */
+import * as accounts from "./accounts.resolver";
+import * as capacity from "./capacity.resolver";
+import * as catalog from "./catalog.resolver";
+import * as funding from "./funding.resolver";
+import * as metering from "./metering.resolver";
+import * as node from "./node.resolver";
+import * as payouts from "./payouts.resolver";
+import * as pricing from "./pricing.resolver";
+import * as routing from "./routing.resolver";
+import * as sla from "./sla.resolver";
+
+export const resolverClasses = [
+  accounts.AccountsResolver,
+  accounts.ViewerEdges,
+  accounts.ProviderEdges,
+  accounts.MemberEdges,
+  accounts.ApiKeyEdges,
+  catalog.CatalogResolver,
+  catalog.EndpointEdges,
+  catalog.OfferingEdges,
+  capacity.CapacityResolver,
+  capacity.CapacityWindowEdges,
+  pricing.PricingResolver,
+  pricing.FixingEdges,
+  funding.FundingResolver,
+  funding.FacilityEdges,
+  funding.CreditLotEdges,
+  funding.DrawdownEdges,
+  metering.MeteringResolver,
+  metering.UsageEdges,
+  metering.DeliveryEdges,
+  routing.RoutingResolver,
+  routing.RoutingCandidateEdges,
+  payouts.PayoutsResolver,
+  payouts.AccrualEdges,
+  sla.SlaResolver,
+  sla.SlaBreachEdges,
+  node.NodeResolver,
+] as const;

@@ -1,0 +1,99 @@
+/** Any object by its id, each through the door of its list: what no list shows a viewer, no id shows either. */
+import { Arg, Ctx, ID, Query, Resolver } from "type-graphql";
+import { decodeId, Node, type NodeType } from "../schema/node";
+import { requireKind, requireScope } from "../src/accounts/viewer";
+import type { Context } from "../src/api/context";
+import { pageOfOne } from "../src/api/node-ids";
+import { apiKeyView, memberView, organisationView } from "../src/api/views/accounts";
+import { capacityWindowView } from "../src/api/views/capacity";
+import { endpointView, offeringView } from "../src/api/views/catalog";
+import { creditLotView, facilityView } from "../src/api/views/funding";
+import { deliveryView, usageView } from "../src/api/views/metering";
+import { accrualOfKey, accrualView } from "../src/api/views/payouts";
+import { fixingView } from "../src/api/views/pricing";
+import { routingCandidacyView, routingDecisionView } from "../src/api/views/routing";
+import { slaBreachView } from "../src/api/views/sla";
+import { DomainError } from "../src/platform/errors";
+import { isId } from "../src/platform/ids";
+import type { Page, PageRequest } from "../src/platform/page";
+import { ownEndpoints } from "./routing.resolver";
+
+const NODES_MAX = 100;
+const UUID_LENGTH = 36;
+
+type Find = (context: Context, page: PageRequest, key: string) => Promise<Node | undefined>;
+
+const first = async <Row>(page: Promise<Page<Row>>, view: (row: Row) => Node): Promise<Node | undefined> =>
+  (await page).rows.map(view)[0];
+
+const organisation: Find = ({ services, viewer }, page) =>
+  first(services.accounts.organisations(viewer, page), organisationView);
+
+const finders: Readonly<Record<NodeType, Find>> = {
+  Provider: organisation,
+  Startup: organisation,
+  CapitalPartner: organisation,
+  Operator: organisation,
+  Member: ({ services, viewer }, page) => first(services.accounts.members(viewer, page), memberView),
+  ApiKey: ({ services, viewer }, page) => first(services.accounts.apiKeys(viewer, page), apiKeyView),
+  Endpoint: ({ services, viewer }, page) => first(services.catalog.endpoints(viewer, page), endpointView),
+  Offering: ({ services, viewer }, page) => first(services.catalog.offerings(viewer, page), offeringView),
+  CapacityWindow: ({ services, viewer }, page) => first(services.capacity.windows(viewer, page), capacityWindowView),
+  Fixing: ({ services, viewer }, page) => first(services.pricing.fixings(viewer, page), fixingView),
+  Facility: ({ services, viewer }, page) => first(services.funding.facilities(viewer, page), facilityView),
+  CreditLot: ({ services, viewer }, page) => first(services.funding.lots(viewer, page), creditLotView),
+  Usage: ({ services, viewer }, page) => first(services.metering.usage(viewer, page, {}), usageView),
+  Delivery: ({ services, viewer }, page) => first(services.metering.deliveries(viewer, page, {}), deliveryView),
+  RoutingDecision: ({ services, viewer }, page) => {
+    requireKind(viewer, "READ", "STARTUP", "OPERATOR");
+    return first(services.routing.decisions(viewer, page, {}), routingDecisionView);
+  },
+  RoutingCandidacy: async (context, page) => {
+    requireKind(context.viewer, "READ", "PROVIDER", "OPERATOR");
+    const { rows } = await context.services.routing.decisions(context.viewer, page, {});
+    const own = await ownEndpoints(rows, context);
+    return rows.map((row) => routingCandidacyView(row, (id) => own.has(id)))[0];
+  },
+  Accrual: ({ services, viewer }, _page, key) =>
+    first(services.payouts.accruals(viewer, { first: 1 }, accrualOfKey(key)), accrualView),
+  SlaBreach: ({ services, viewer }, page) => first(services.sla.breaches(viewer, page, {}), slaBreachView),
+};
+
+async function find(id: string, context: Context): Promise<Node | null> {
+  requireScope(context.viewer, "READ");
+  const decoded = decodeId(id);
+  if (decoded === null || !isId(decoded.key.slice(0, UUID_LENGTH))) return null;
+  const { type, key } = decoded;
+  try {
+    const node = await finders[type](context, pageOfOne(key.slice(0, UUID_LENGTH)), key);
+    // A row of another kind (a startup under the id of a provider) is not what was asked for.
+    return node?.id === id ? node : null;
+  } catch (error) {
+    if (error instanceof DomainError && ["FORBIDDEN", "NOT_FOUND", "BAD_USER_INPUT"].includes(error.code)) return null;
+    throw error;
+  }
+}
+
+@Resolver()
+export class NodeResolver {
+  @Query(() => Node, {
+    nullable: true,
+    description: "The object with this id; null when there is none, or none that you may see.",
+  })
+  node(@Arg("id", () => ID, { description: "The id." }) id: string, @Ctx() context: Context) {
+    return find(id, context);
+  }
+
+  @Query(() => [Node], {
+    nullable: "items",
+    description: "The objects with these ids, in their order; null for each that is not there, or not yours to see.",
+  })
+  nodes(@Arg("ids", () => [ID], { description: "Up to 100 ids." }) ids: string[], @Ctx() context: Context) {
+    if (ids.length > NODES_MAX) {
+      throw new DomainError("BAD_USER_INPUT", `nodes takes up to ${NODES_MAX} ids; ${ids.length} were given.`, {
+        field: "ids",
+      });
+    }
+    return Promise.all(ids.map((id) => find(id, context)));
+  }
+}

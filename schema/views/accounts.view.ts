@@ -1,0 +1,66 @@
+/** Who: organisations of the four kinds, their members and keys, and the viewer. */
+import { InterfaceType } from "type-graphql";
+import { ApiKeyScope, MemberRole, OrganisationKind } from "../enums";
+import { Instant, ListOf, Of, Text, View, Whole } from "../fields";
+import { Node, typeOfNode } from "../node";
+import { connectionOf } from "../page";
+
+@InterfaceType("Organisation", {
+  description: "An organisation that takes part in the marketplace.",
+  implements: Node,
+  resolveType: typeOfNode,
+})
+export abstract class OrganisationView extends Node {
+  @Of(() => OrganisationKind, "What it comes to the marketplace for.") kind!: OrganisationKind;
+  @Text("Its name.") name!: string;
+  @Instant("When it was created.") createdAt!: Date;
+  @Whole("Counts its changes; pass it as expectedVersion to change only what you have read.") version!: number;
+  /** Behind the edges that resolvers add; not part of the contract, here and in every view below. */
+  organisationId!: string;
+}
+
+const organisation = { implements: [Node, OrganisationView] };
+
+@View("Provider", "An organisation that serves GPU capacity.", organisation)
+export class ProviderView extends OrganisationView {}
+
+@View("Startup", "An organisation that spends compute credits.", organisation)
+export class StartupView extends OrganisationView {}
+
+@View("CapitalPartner", "An organisation that funds compute credits.", organisation)
+export class CapitalPartnerView extends OrganisationView {}
+
+@View("Operator", "The organisation that runs the marketplace.", organisation)
+export class OperatorView extends OrganisationView {}
+
+@View("Member", "A person who acts for an organisation.", { implements: [Node] })
+export class MemberView extends Node {
+  @Text("E-mail address, unique within the organisation.") email!: string;
+  @Text("How the person is called.") displayName!: string;
+  @Of(() => MemberRole, "What the person may do.") role!: MemberRole;
+  @Instant("When the person was added.") createdAt!: Date;
+  organisationId!: string;
+}
+
+@View("ApiKey", "An API key. The secret itself is shown once, when the key is made.", { implements: [Node] })
+export class ApiKeyView extends Node {
+  @Text("What the key is for, in its owner's words.") name!: string;
+  @Text("The first characters of the secret, to recognise it by.") prefix!: string;
+  @ListOf(() => ApiKeyScope, "What the key may be used for.") scopes!: readonly ApiKeyScope[];
+  @Instant("When the key was made.") createdAt!: Date;
+  @Instant("When the key stops working; null when it does not by itself.", { nullable: true }) expiresAt!: Date | null;
+  @Instant("When the key was revoked; null while it was not.", { nullable: true }) revokedAt!: Date | null;
+  organisationId!: string;
+}
+
+@View("Viewer", "Who is asking, by the API key that was sent.")
+export class ViewerView {
+  @ListOf(() => ApiKeyScope, "What the key may be used for.") scopes!: readonly ApiKeyScope[];
+  organisationId!: string;
+  keyId!: string;
+}
+
+export const OrganisationConnection = connectionOf<OrganisationView>("Organisation", () => OrganisationView);
+export const ProviderConnection = connectionOf<OrganisationView>("Provider", () => ProviderView);
+export const MemberConnection = connectionOf<MemberView>("Member", () => MemberView);
+export const ApiKeyConnection = connectionOf<ApiKeyView>("ApiKey", () => ApiKeyView);

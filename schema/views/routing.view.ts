@@ -1,0 +1,60 @@
+/** Why requests went where they went: to startups without any name, to providers about their own endpoints. */
+import { RoutingOutcome, RoutingRefusal } from "../enums";
+import { Flag, Instant, ListOf, Of, Text, View, Whole } from "../fields";
+import { Node } from "../node";
+import { connectionOf } from "../page";
+
+@View("RoutingAttempt", "One try at serving a request.")
+export class RoutingAttemptView {
+  @Whole("Its place among the tries, from 1.") position!: number;
+  @Text("`OK`, or what failed, e.g. `CONNECT`, `TIMEOUT`, `STATUS_5XX`, `CUT`.") result!: string;
+  @Whole("Milliseconds that it took.") durationMs!: number;
+}
+
+@View("RoutingRefusalCount", "How many candidates were passed over for one reason.")
+export class RoutingRefusalCountView {
+  @Of(() => RoutingRefusal, "The reason.") reason!: RoutingRefusal;
+  @Whole("How many candidates.") count!: number;
+}
+
+@View("RoutingDecision", "How one request of a startup was routed, without naming who could have served it.", {
+  implements: [Node],
+})
+export class RoutingDecisionView extends Node {
+  @Text("The request's id, as its response carried it in `x-request-id`.") requestId!: string;
+  @Text("The model that was asked for.") model!: string;
+  @Of(() => RoutingOutcome, "How it ended.") outcome!: RoutingOutcome;
+  @Whole("How many candidates offer the model.") candidateCount!: number;
+  @ListOf(() => RoutingRefusalCountView, "Why candidates were passed over.") refusals!: RoutingRefusalCountView[];
+  @ListOf(() => RoutingAttemptView, "Every try, in order.") attempts!: RoutingAttemptView[];
+  @Instant("When it was decided.") decidedAt!: Date;
+}
+
+@View("RoutingCandidate", "What became of one endpoint in one decision.")
+export class RoutingCandidateView {
+  @Flag("Whether it served the request.") chosen!: boolean;
+  @Of(() => RoutingRefusal, "Why it was passed over; null when it could have taken the request.", { nullable: true })
+  refusal!: RoutingRefusal | null;
+  @ListOf(() => RoutingAttemptView, "The tries at it; their position counts all tries of the decision.")
+  attempts!: RoutingAttemptView[];
+  endpointId!: string;
+}
+
+@View("RoutingCandidacy", "A provider's part in one decision: its own endpoints, and nobody else's.", {
+  implements: [Node],
+})
+export class RoutingCandidacyView extends Node {
+  @Text("The request's id, as an endpoint that was tried received it in `x-request-id`.") requestId!: string;
+  @Text("The model that was asked for.") model!: string;
+  @ListOf(() => RoutingCandidateView, "The endpoints that were looked at.") candidates!: RoutingCandidateView[];
+  @Instant("When it was decided.") decidedAt!: Date;
+}
+
+export const RoutingDecisionConnection = connectionOf<RoutingDecisionView>(
+  "RoutingDecision",
+  () => RoutingDecisionView,
+);
+export const RoutingCandidacyConnection = connectionOf<RoutingCandidacyView>(
+  "RoutingCandidacy",
+  () => RoutingCandidacyView,
+);

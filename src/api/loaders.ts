@@ -1,0 +1,111 @@
+/** The edges of the graph, one statement per kind and tick; they authorise nobody: a resolver shows what its door let through. */
+import DataLoader from "dataloader";
+import type { Accelerator } from "../../entities/accelerator";
+import type { Endpoint } from "../../entities/endpoint";
+import type { Facility } from "../../entities/facility";
+import type { Fixing } from "../../entities/fixing";
+import type { Offering } from "../../entities/offering";
+import type { Organisation } from "../../entities/organisation";
+import type { SlaTier } from "../../entities/sla-tier";
+import type { Viewer } from "../accounts/viewer";
+import type { CreditBalance, FacilityBalance } from "../ledger/ledger";
+import type { Services } from "../services";
+import { pageOfOne } from "./node-ids";
+
+/** Keys per statement. */
+const BATCH_MAX = 500;
+
+export interface Loaders {
+  readonly organisationById: DataLoader<string, Organisation>;
+  readonly endpointById: DataLoader<string, Endpoint>;
+  readonly endpointsByProviderId: DataLoader<string, Endpoint[]>;
+  readonly offeringById: DataLoader<string, Offering>;
+  readonly offeringsByEndpointId: DataLoader<string, Offering[]>;
+  readonly acceleratorByCode: DataLoader<string, Accelerator>;
+  readonly slaTierByCode: DataLoader<string, SlaTier>;
+  readonly fixingById: DataLoader<string, Fixing>;
+  readonly facilityById: DataLoader<string, Facility>;
+  readonly facilityBalanceById: DataLoader<string, FacilityBalance>;
+  readonly lotBalanceByAccountId: DataLoader<string, CreditBalance>;
+}
+
+export function createLoaders(services: Services, viewer: Viewer | null): Loaders {
+  const { accounts, catalog, funding, ledger, pricing, sla } = services;
+  return {
+    organisationById: one(
+      (ids) => accounts.organisationsByIds(ids),
+      (row) => row.id,
+    ),
+    endpointById: one(
+      (ids) => catalog.endpointsByIds(ids),
+      (row) => row.id,
+    ),
+    endpointsByProviderId: many(
+      (ids) => catalog.endpointsByProviderIds(ids),
+      (row) => row.providerId,
+    ),
+    offeringById: one(
+      (ids) => catalog.offeringsByIds(ids),
+      (row) => row.id,
+    ),
+    offeringsByEndpointId: many(
+      (ids) => catalog.offeringsByEndpointIds(ids),
+      (row) => row.endpointId,
+    ),
+    acceleratorByCode: one(
+      () => catalog.accelerators(),
+      (row) => row.code,
+    ),
+    slaTierByCode: one(
+      () => sla.tiers(),
+      (row) => row.code,
+    ),
+    // A page of deliveries names few fixings: one per place and hour.
+    fixingById: one(
+      async (ids) =>
+        (await Promise.all(ids.map((id) => pricing.fixings(viewer, pageOfOne(id))))).flatMap(({ rows }) => rows),
+      (row) => row.id,
+    ),
+    facilityById: one(
+      (ids) => funding.facilitiesByIds(ids),
+      (row) => row.id,
+    ),
+    facilityBalanceById: found((ids) => ledger.facilityBalances(ids)),
+    lotBalanceByAccountId: found((ids) => ledger.lotBalances(ids)),
+  };
+}
+
+/** A key that leads nowhere is a fault of ours, since every key comes from a row with a foreign key or its like. */
+function found<Value>(
+  read: (keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>,
+): DataLoader<string, Value> {
+  return new DataLoader<string, Value>(
+    async (keys) => {
+      const values = await read(keys);
+      return keys.map((key) => values.get(key) ?? new Error(`nothing has the key ${key}`));
+    },
+    { maxBatchSize: BATCH_MAX },
+  );
+}
+
+function one<Row>(
+  read: (keys: readonly string[]) => Promise<Row[]>,
+  keyOf: (row: Row) => string,
+): DataLoader<string, Row> {
+  return found(async (keys) => new Map((await read(keys)).map((row) => [keyOf(row), row])));
+}
+
+function many<Row>(
+  read: (keys: readonly string[]) => Promise<Row[]>,
+  keyOf: (row: Row) => string,
+): DataLoader<string, Row[]> {
+  return new DataLoader<string, Row[]>(
+    async (keys) => {
+      const rows = await read(keys);
+      const byKey = new Map<string, Row[]>(keys.map((key) => [key, []]));
+      for (const row of rows) byKey.get(keyOf(row))?.push(row);
+      return keys.map((key) => byKey.get(key) ?? []);
+    },
+    { maxBatchSize: BATCH_MAX },
+  );
+}

@@ -1,0 +1,34 @@
+/** Fleeting events inside one process: publish never waits, a failing listener hurts nobody else. */
+import { EventEmitter } from "node:events";
+import type { FleetingTopic, FleetingTopics } from "./topics";
+
+export interface EventBus {
+  publish<T extends FleetingTopic>(topic: T, payload: FleetingTopics[T]): void;
+  /** Returns the function that ends the subscription. */
+  on<T extends FleetingTopic>(topic: T, listener: (payload: FleetingTopics[T]) => void): () => void;
+}
+
+export class MemoryBus implements EventBus {
+  private readonly emitter = new EventEmitter();
+
+  constructor(private readonly onListenerError: (error: unknown) => void = () => undefined) {
+    // One listener per open subscription is normal here, not a leak.
+    this.emitter.setMaxListeners(0);
+  }
+
+  publish<T extends FleetingTopic>(topic: T, payload: FleetingTopics[T]): void {
+    this.emitter.emit(topic, payload);
+  }
+
+  on<T extends FleetingTopic>(topic: T, listener: (payload: FleetingTopics[T]) => void): () => void {
+    const guarded = (payload: FleetingTopics[T]) => {
+      try {
+        listener(payload);
+      } catch (error) {
+        this.onListenerError(error);
+      }
+    };
+    this.emitter.on(topic, guarded);
+    return () => this.emitter.off(topic, guarded);
+  }
+}

@@ -1,0 +1,78 @@
+/** What a provider may claim for one request, bounded by what the relay itself saw. */
+
+export interface UsageEvidence {
+  /** UTF-8 bytes of the prompt as the client sent it. */
+  promptBytes: number;
+  /** What the request allowed, over all its choices. */
+  maxCompletionTokens: number;
+  /** Bytes of visible output that reached the relay. */
+  deliveredBytes: number;
+  /** Streamed events with output; 0 when the answer was not streamed. */
+  contentChunks: number;
+}
+
+export interface BoundedUsage {
+  promptTokens: number;
+  completionTokens: number;
+  /** The provider claimed something that cannot be: flag it. */
+  clamped: boolean;
+  /** REPORTED only if both figures were usable. */
+  source: "REPORTED" | "ESTIMATED";
+}
+
+/** Tokens that a model's chat template adds around the messages. */
+export const TEMPLATE_TOKENS_MAX = 64;
+/** The end-of-sequence token is counted by servers and covers no byte: a one-letter answer is two honest tokens. */
+const END_TOKENS = 1;
+const BYTES_PER_TOKEN_ESTIMATE = 4;
+
+/**
+ * The bound holds for every byte-level BPE tokenizer: a token covers at least one byte, so bytes are an upper bound of
+ * tokens on both sides. Anything that is not a whole number ≥ 0 counts as unreported and is estimated.
+ * `reported` is the `usage` value of an OpenAI answer, or undefined. Errors: none.
+ */
+export function boundUsage(reported: unknown, evidence: UsageEvidence): BoundedUsage {
+  const claims = isRecord(reported) ? reported : {};
+  // A usage that is there but no object is an invalid claim, not a missing one.
+  const malformed = reported !== undefined && reported !== null && !isRecord(reported);
+  const prompt = bound(
+    claims.prompt_tokens,
+    evidence.promptBytes + TEMPLATE_TOKENS_MAX,
+    estimateTokens(evidence.promptBytes),
+  );
+  const completion = bound(
+    claims.completion_tokens,
+    completionTokensMax(evidence),
+    evidence.contentChunks > 0 ? evidence.contentChunks : estimateTokens(evidence.deliveredBytes),
+  );
+  return {
+    promptTokens: prompt.tokens,
+    completionTokens: completion.tokens,
+    clamped: malformed || prompt.clamped || completion.clamped,
+    source: prompt.usable && completion.usable ? "REPORTED" : "ESTIMATED",
+  };
+}
+
+/** Output whose bytes could not be told from its frame (chunks without bytes) is bounded by what was allowed alone. */
+function completionTokensMax({ deliveredBytes, contentChunks, maxCompletionTokens }: UsageEvidence): number {
+  if (deliveredBytes <= 0 && contentChunks > 0) return maxCompletionTokens;
+  return Math.min(maxCompletionTokens, Math.max(0, deliveredBytes) + END_TOKENS);
+}
+
+function bound(claim: unknown, tokensMax: number, estimate: number) {
+  const missing = claim === undefined || claim === null;
+  const usable = typeof claim === "number" && Number.isSafeInteger(claim) && claim >= 0;
+  return {
+    usable,
+    tokens: Math.min(usable ? claim : estimate, tokensMax),
+    clamped: usable ? claim > tokensMax : !missing,
+  };
+}
+
+function estimateTokens(bytes: number): number {
+  return Math.ceil(bytes / BYTES_PER_TOKEN_ESTIMATE);
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,131 @@
+/** The one error table: every code the product can answer with, its HTTP status, and how the OpenAI edge words it. */
+
+interface ErrorRow {
+  readonly status: number;
+  /** `error.type` of the OpenAI error body. */
+  readonly openAiType: string;
+  readonly retryable: boolean;
+  /** What it means and what to do, for docs/errors.md. */
+  readonly meaning: string;
+}
+
+const row = (status: number, openAiType: string, meaning: string, retryable = false): ErrorRow => ({
+  status,
+  openAiType,
+  retryable,
+  meaning,
+});
+
+export const errorTable = {
+  UNAUTHENTICATED: row(
+    401,
+    "authentication_error",
+    "No API key, or one that is unknown, revoked or expired. Send `Authorization: Bearer exg_…`.",
+  ),
+  FORBIDDEN: row(403, "permission_error", "The key's organisation, role or scopes do not allow this."),
+  NOT_FOUND: row(404, "invalid_request_error", "No such object, or not one that you may see."),
+  MODEL_NOT_FOUND: row(
+    404,
+    "invalid_request_error",
+    "No provider offers this model. `GET /v1/models` lists what is routable.",
+  ),
+  BAD_USER_INPUT: row(400, "invalid_request_error", "A value is missing or out of its bounds; the message names it."),
+  MALFORMED_BODY: row(400, "invalid_request_error", "The body is not the JSON object that this route takes."),
+  CONTEXT_TOO_LONG: row(400, "invalid_request_error", "Prompt and output together exceed the model's context length."),
+  BODY_TOO_LARGE: row(413, "invalid_request_error", "The body is over the limit of this server."),
+  METHOD_NOT_ALLOWED: row(405, "invalid_request_error", "The route exists, not with this method."),
+  INSUFFICIENT_CREDITS: row(
+    402,
+    "insufficient_quota",
+    "The credit that is left does not cover this request. Top up, or ask for fewer tokens.",
+  ),
+  IDEMPOTENCY_KEY_REQUIRED: row(
+    400,
+    "invalid_request_error",
+    'This mutation moves money: add `@idempotent(key: "…")`.',
+  ),
+  IDEMPOTENCY_KEY_REUSED: row(
+    422,
+    "invalid_request_error",
+    "The same key came with another input. Use a new key for a new act.",
+  ),
+  STATE_CONFLICT: row(409, "invalid_request_error", "The object's state does not allow this act."),
+  VERSION_CONFLICT: row(
+    409,
+    "invalid_request_error",
+    "The object changed since it was read. Read it again and repeat.",
+  ),
+  ALREADY_EXISTS: row(409, "invalid_request_error", "An object with this identity exists already."),
+  FACILITY_LIMIT_EXCEEDED: row(409, "invalid_request_error", "The drawdown would take the facility over its limit."),
+  MULTIPLIER_OUT_OF_BOUNDS: row(
+    400,
+    "invalid_request_error",
+    "Each dollar becomes 1.25 to 1.50 of credit; the multiplier must lie between.",
+  ),
+  UPSTREAM_URL_REFUSED: row(
+    400,
+    "invalid_request_error",
+    "The endpoint's URL may not be called from here; the message says why.",
+  ),
+  SETTLEMENT_REFUSED: row(
+    409,
+    "invalid_request_error",
+    "The hold of this request was resolved before it could be settled.",
+  ),
+  NO_ROUTE: row(503, "service_unavailable", "Providers offer the model, but none can take the request now.", true),
+  UPSTREAM_FAILED: row(502, "upstream_error", "Every provider that was tried failed before the first token.", true),
+  UPSTREAM_TIMEOUT: row(504, "upstream_error", "The provider did not answer in time.", true),
+  UPSTREAM_TRUNCATED: row(
+    502,
+    "upstream_error",
+    "The provider's answer broke off. What was delivered is charged.",
+    true,
+  ),
+  DATABASE_UNAVAILABLE: row(
+    503,
+    "service_unavailable",
+    "The ledger cannot be reached: nothing was admitted, nothing charged.",
+    true,
+  ),
+  OVERLOADED: row(
+    503,
+    "service_unavailable",
+    "This server has as much work as it can do well. Try again shortly.",
+    true,
+  ),
+  SHUTTING_DOWN: row(503, "service_unavailable", "This server is draining. Another one will answer.", true),
+  INTERNAL: row(500, "server_error", "A fault of ours. Quote the request id."),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** An expected failure with a stable code; edges turn it into GraphQL `extensions.code`, an HTTP status or an OpenAI body. */
+export class DomainError extends Error {
+  /** Path of the input field at fault, without the `input` root. */
+  readonly field: readonly string[] | undefined;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options: { field?: string | readonly string[]; details?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "DomainError";
+    this.field = typeof options.field === "string" ? [options.field] : options.field;
+    this.details = options.details;
+  }
+
+  get status(): number {
+    return errorTable[this.code].status;
+  }
+}
+
+/** The same words for what does not exist and for what is not the viewer's, so that nobody learns which it is. */
+export function notFound(what: string, field?: string): DomainError {
+  return new DomainError(
+    "NOT_FOUND",
+    `No such ${what}, or not one that you may see.`,
+    field === undefined ? {} : { field },
+  );
+}

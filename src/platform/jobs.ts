@@ -1,0 +1,58 @@
+/** Periodic work inside a process: never two runs at once, a failing run is logged and the next one comes all the same. */
+import type { Log } from "./log";
+
+export interface Job {
+  /**
+   * Resolves after a run that began no earlier than this call; failures are in the log, not here.
+   * Calls made while a run is in flight share the one run that follows it. After `stop` it resolves without running.
+   */
+  runNow(): Promise<void>;
+  /** No further run; resolves when the run in flight has ended. */
+  stop(): Promise<void>;
+}
+
+/** The interval is the pause between the end of one run and the start of the next; the first run comes after one interval. */
+export function everyMs(name: string, intervalMs: number, work: () => Promise<void>, { log }: { log: Log }): Job {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+  let following: Promise<void> | undefined;
+  let stopped = false;
+
+  const schedule = () => {
+    clearTimeout(timer);
+    if (!stopped) timer = setTimeout(() => void run(), intervalMs).unref();
+  };
+  const attempt = async () => {
+    try {
+      await work();
+    } catch (err) {
+      log.error({ err, job: name }, "job failed, next run as planned");
+    }
+  };
+  const run = (): Promise<void> => {
+    if (stopped) return running ?? Promise.resolve();
+    clearTimeout(timer);
+    if (!running) {
+      running = attempt().then(() => {
+        running = undefined;
+        schedule();
+      });
+      return running;
+    }
+    following ??= running.then(() => {
+      following = undefined;
+      return run();
+    });
+    return following;
+  };
+
+  schedule();
+  return {
+    runNow: run,
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}

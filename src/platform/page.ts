@@ -1,0 +1,85 @@
+/** Keyset pages over a unique, time-ordered id (UUIDv7), newest first; opaque cursors that belong to one list. */
+import type { ObjectLiteral, SelectQueryBuilder } from "typeorm";
+import { DomainError } from "./errors";
+import { isId } from "./ids";
+
+export const PAGE_SIZE_MAX = 100;
+export const PAGE_SIZE_DEFAULT = 50;
+
+export interface PageRequest {
+  readonly first?: number | null | undefined;
+  readonly after?: string | null | undefined;
+  readonly last?: number | null | undefined;
+  readonly before?: string | null | undefined;
+}
+
+export interface Page<Row> {
+  readonly rows: readonly Row[];
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+}
+
+const PREFIX = "id:";
+
+export const cursorOf = (id: string): string => Buffer.from(PREFIX + id).toString("base64url");
+
+function idOf(cursor: string, argument: string): string {
+  const text = Buffer.from(cursor, "base64url").toString();
+  const id = text.slice(PREFIX.length);
+  if (!text.startsWith(PREFIX) || !isId(id)) {
+    throw new DomainError(
+      "BAD_USER_INPUT",
+      `${argument} is not a cursor of this list: pass on a cursor exactly as it was received.`,
+      { field: argument },
+    );
+  }
+  return id;
+}
+
+/** Errors: BAD_USER_INPUT when neither or both of first and last are given, or the size is not 1–100. */
+export function checkPage(page: PageRequest): {
+  size: number;
+  backwards: boolean;
+  after: string | null;
+  before: string | null;
+} {
+  if (page.first != null && page.last != null) {
+    throw new DomainError("BAD_USER_INPUT", "Give first or last, not both.", { field: "last" });
+  }
+  const size = page.first ?? page.last ?? PAGE_SIZE_DEFAULT;
+  if (!Number.isInteger(size) || size < 1 || size > PAGE_SIZE_MAX) {
+    throw new DomainError("BAD_USER_INPUT", `A page has 1 to ${PAGE_SIZE_MAX} items; ${size} was asked for.`, {
+      field: page.last == null ? "first" : "last",
+    });
+  }
+  return {
+    size,
+    backwards: page.last != null,
+    after: page.after == null ? null : idOf(page.after, "after"),
+    before: page.before == null ? null : idOf(page.before, "before"),
+  };
+}
+
+/** Runs `query` (without order or limit of its own) for one page over `alias.id`, newest first. */
+export async function fetchPage<Row extends ObjectLiteral & { id: string }>(
+  query: SelectQueryBuilder<Row>,
+  request: PageRequest,
+): Promise<Page<Row>> {
+  const { size, backwards, after, before } = checkPage(request);
+  const id = `${query.alias}.id`;
+  if (after !== null) query.andWhere(`${id} < :pageAfter`, { pageAfter: after });
+  if (before !== null) query.andWhere(`${id} > :pageBefore`, { pageBefore: before });
+  // One row more than asked for tells whether there is another page, without a count.
+  const found = await query
+    .orderBy(id, backwards ? "ASC" : "DESC")
+    .limit(size + 1)
+    .getMany();
+  const more = found.length > size;
+  const rows = more ? found.slice(0, size) : found;
+  if (backwards) rows.reverse();
+  return {
+    rows,
+    hasNextPage: backwards ? before !== null : more,
+    hasPreviousPage: backwards ? more : after !== null,
+  };
+}

@@ -1,0 +1,180 @@
+/** The door to what an hour of a GPU costs: spot observations, hourly fixings, rate cards, the public revenue estimate. */
+import { In } from "typeorm";
+import { Accelerator } from "../../entities/accelerator";
+import { Fixing } from "../../entities/fixing";
+import { PricingTierRow } from "../../entities/pricing-tier";
+import { RateCardRow } from "../../entities/rate-card";
+import { SpotObservation } from "../../entities/spot-observation";
+import { requireKind, requireScope, type Viewer } from "../accounts/viewer";
+import type { EventBus } from "../events/event-bus";
+import { mulDivHalfEven } from "../money/nano";
+import type { Clock } from "../platform/clock";
+import type { Database } from "../platform/database";
+import { DomainError } from "../platform/errors";
+import { isId, newId } from "../platform/ids";
+import { checked } from "../platform/input";
+import { fetchPage, type Page, type PageRequest } from "../platform/page";
+import { transaction } from "../platform/transaction";
+import { fixPlaces, latestFixings, observedPlaces, placeKey } from "./fixing-book";
+import { type NewObservation, observationFields } from "./observation-input";
+import type { RateCard } from "./rate-card";
+import { type ProviderRevenue, providerRevenue } from "./revenue";
+import { GPU_HOUR_NANOS } from "./tier";
+
+export type { NewObservation } from "./observation-input";
+
+export interface RevenueQuestion {
+  accelerator: string;
+  /** Null: the mean of all regions that the accelerator has a fixing in. */
+  region: string | null;
+  monthlyGpuHours: bigint;
+}
+
+export interface RevenueEstimate extends ProviderRevenue {
+  readonly accelerator: string;
+  readonly region: string | null;
+  readonly monthlyGpuHours: bigint;
+  /** The spot reference that it was computed with. */
+  readonly fixingNanoUsdPerGpuHour: bigint;
+  readonly rateCardVersion: number;
+}
+
+const CARDS_TTL_MS = 30_000;
+/** More than 130,000 GPUs around the clock. */
+const MONTHLY_GPU_HOURS_MAX = 100_000_000n;
+
+export class Pricing {
+  private readonly db: Database;
+  private readonly bus: EventBus;
+  private readonly clock: Clock;
+  private cards: { read: Promise<RateCard[]>; staleAtMs: number } | null = null;
+
+  constructor(dependencies: { db: Database; bus: EventBus; clock: Clock }) {
+    this.db = dependencies.db;
+    this.bus = dependencies.bus;
+    this.clock = dependencies.clock;
+  }
+
+  /**
+   * Stores what was seen and fixes the current hour of those places that have no fixing for it; returns the places'
+   * fixings of this hour. Errors: UNAUTHENTICATED, FORBIDDEN (operators only), BAD_USER_INPUT.
+   */
+  async recordSpotPrices(viewer: Viewer | null, observations: readonly NewObservation[]): Promise<Fixing[]> {
+    requireKind(viewer, "WRITE", "OPERATOR");
+    const now = this.clock.now();
+    const seen = checked(observationFields(now), observations);
+    await this.requireAccelerators(seen.map(({ accelerator }) => accelerator));
+    const rows: SpotObservation[] = seen.map((observation) => ({ ...observation, id: newId(), recordedAt: now }));
+    const places = new Map(
+      seen.map(({ accelerator, region }) => [placeKey({ accelerator, region }), { accelerator, region }]),
+    );
+    const { fixings, added } = await transaction(this.db, async (tx) => {
+      await tx.insert(SpotObservation, rows);
+      return fixPlaces(tx, [...places.values()], now);
+    });
+    if (added > 0) this.bus.publish("supply.changed", {});
+    return fixings;
+  }
+
+  /** For the worker, each hour: the hour's fixing of every place that was ever observed. A repeat changes nothing. */
+  async fixHour(at: Date = this.clock.now()): Promise<Fixing[]> {
+    const { fixings, added } = await transaction(this.db, async (tx) => fixPlaces(tx, await observedPlaces(tx), at));
+    if (added > 0) this.bus.publish("supply.changed", {});
+    return fixings;
+  }
+
+  /** Errors: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT (page). */
+  async fixings(
+    viewer: Viewer | null,
+    page: PageRequest,
+    filter: { accelerator?: string | null | undefined; region?: string | null | undefined } = {},
+  ): Promise<Page<Fixing>> {
+    requireScope(viewer, "READ");
+    const { accelerator, region } = filter;
+    const query = this.db.source.getRepository(Fixing).createQueryBuilder("fixing");
+    if (accelerator != null) query.andWhere("fixing.accelerator = :accelerator", { accelerator });
+    if (region != null) query.andWhere("fixing.region = :region", { region });
+    return fetchPage(query, page);
+  }
+
+  /** Loader source: in no order, unknown ids left out. */
+  fixingsByIds(ids: readonly string[]): Promise<Fixing[]> {
+    return this.db.source.getRepository(Fixing).findBy({ id: In(ids.filter(isId)) });
+  }
+
+  /** The newest of each accelerator and region. Public. */
+  latestFixings(): Promise<Fixing[]> {
+    return latestFixings(this.db);
+  }
+
+  /** The card in force at `at`; a new card is noticed within 30 s. Public. */
+  async rateCard(at: Date = this.clock.now()): Promise<RateCard> {
+    const nowMs = this.clock.nowMs();
+    if (this.cards === null || nowMs >= this.cards.staleAtMs) {
+      const read = this.readCards();
+      this.cards = { read, staleAtMs: nowMs + CARDS_TTL_MS };
+      // A failed reading must not be served for half a minute.
+      read.catch(() => {
+        if (this.cards?.read === read) this.cards = null;
+      });
+    }
+    const card = (await this.cards.read).find(({ effectiveAt }) => effectiveAt <= at);
+    if (card === undefined) throw new Error(`No rate card is in force at ${at.toISOString()}.`);
+    return card;
+  }
+
+  /**
+   * What a month of GPU hours would earn a provider at today's fixing, by the function that also settles. Public.
+   * Errors: BAD_USER_INPUT, NOT_FOUND when the accelerator has no fixing (there).
+   */
+  async revenueEstimate({ accelerator, region, monthlyGpuHours }: RevenueQuestion): Promise<RevenueEstimate> {
+    if (monthlyGpuHours < 0n || monthlyGpuHours > MONTHLY_GPU_HOURS_MAX) {
+      throw new DomainError("BAD_USER_INPUT", `monthlyGpuHours: must be 0 to ${MONTHLY_GPU_HOURS_MAX}`, {
+        field: "monthlyGpuHours",
+      });
+    }
+    const [fixings, card] = await Promise.all([this.latestFixings(), this.rateCard()]);
+    const prices = fixings
+      .filter((fixing) => fixing.accelerator === accelerator && (region === null || fixing.region === region))
+      .map((fixing) => fixing.priceNanoUsd);
+    if (prices.length === 0) {
+      const where = region === null ? "" : ` in ${JSON.stringify(region.slice(0, 63))}`;
+      throw new DomainError(
+        "NOT_FOUND",
+        `There is no fixing of ${JSON.stringify(accelerator.slice(0, 40))}${where} yet.`,
+        {
+          field: "accelerator",
+        },
+      );
+    }
+    const total = prices.reduce((sum, price) => sum + price, 0n);
+    const fixingNanoUsdPerGpuHour = mulDivHalfEven(total, 1n, BigInt(prices.length));
+    return {
+      accelerator,
+      region,
+      monthlyGpuHours,
+      fixingNanoUsdPerGpuHour,
+      rateCardVersion: card.version,
+      ...providerRevenue(card, fixingNanoUsdPerGpuHour, monthlyGpuHours * GPU_HOUR_NANOS),
+    };
+  }
+
+  /** The newest first. */
+  private async readCards(): Promise<RateCard[]> {
+    const [cards, tiers] = await Promise.all([
+      this.db.source.getRepository(RateCardRow).find({ order: { effectiveAt: "DESC", version: "DESC" } }),
+      this.db.source.getRepository(PricingTierRow).find({ order: { position: "ASC" } }),
+    ]);
+    return cards.map((card) => ({ ...card, tiers: tiers.filter(({ rateCardId }) => rateCardId === card.id) }));
+  }
+
+  private async requireAccelerators(codes: readonly string[]): Promise<void> {
+    const rows = await this.db.source.getRepository(Accelerator).findBy({ code: In([...new Set(codes)]) });
+    const known = new Set(rows.map(({ code }) => code));
+    const index = codes.findIndex((code) => !known.has(code));
+    if (index < 0) return;
+    throw new DomainError("BAD_USER_INPUT", `${index}.accelerator: ${JSON.stringify(codes[index])} is unknown`, {
+      field: [String(index), "accelerator"],
+    });
+  }
+}

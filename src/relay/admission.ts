@@ -1,0 +1,101 @@
+/** Decides whether a request may run: who offers the model, what it may cost at most, and whether credit for that is set aside. */
+import type { Viewer } from "../accounts/viewer";
+import { affordableCompletionTokens, holdAmountNanoCredit } from "../metering/hold-amount";
+import type { Metering } from "../metering/metering";
+import { TEMPLATE_TOKENS_MAX } from "../metering/usage-bounds";
+import { DomainError } from "../platform/errors";
+import type { Quote } from "../pricing/quote";
+import type { Route, Routing } from "../routing/routing";
+import type { ChatRequest } from "./chat-request";
+
+export interface Admission {
+  readonly requestId: string;
+  readonly startupId: string;
+  readonly apiKeyId: string;
+  readonly model: string;
+  readonly routes: readonly Route[];
+  readonly heldNanoCredit: bigint;
+  /** Per choice; always sent upstream, so that no provider writes more than is held for. */
+  readonly maxTokens: number;
+  readonly promptTokensEstimate: number;
+}
+
+export interface AdmissionOptions {
+  readonly routing: Routing;
+  readonly metering: Metering;
+  readonly holdTtlMs: number;
+}
+
+const BYTES_PER_TOKEN_ESTIMATE = 4;
+
+/** Errors: BAD_USER_INPUT, MODEL_NOT_FOUND, CONTEXT_TOO_LONG, NO_ROUTE, INSUFFICIENT_CREDITS, DATABASE_UNAVAILABLE. */
+export async function admit(options: AdmissionOptions, viewer: Viewer, asked: ChatRequest, requestId: string): Promise<Admission> {
+  const model = asked.model;
+  if (model === undefined) throw new DomainError("BAD_USER_INPUT", "`model` is required.", { field: "model" });
+  const routes = options.routing.routesOf(model)?.filter((route) => route.offeringState === "LIVE") ?? [];
+  if (routes.length === 0) {
+    throw new DomainError("MODEL_NOT_FOUND", `The model \`${model}\` does not exist or is not offered. GET /v1/models lists what is.`, { field: "model" });
+  }
+  const quotes = routes.flatMap((route) => (route.quote === null ? [] : [route.quote]));
+  if (quotes.length === 0) throw new DomainError("NO_ROUTE", `No price is fixed for \`${model}\` at the moment.`);
+  const promptTokensEstimate = Math.ceil(asked.promptBytes / BYTES_PER_TOKEN_ESTIMATE);
+  const maxTokens = completionLimit(routes, asked, promptTokensEstimate);
+  const held = await holdFor(options, viewer, asked, requestId, { quotes, maxTokens });
+  return {
+    requestId,
+    startupId: viewer.organisationId,
+    apiKeyId: viewer.keyId,
+    model,
+    routes,
+    promptTokensEstimate,
+    ...held,
+  };
+}
+
+/** What was asked for, or else the most that every route can write. */
+function completionLimit(routes: readonly Route[], asked: ChatRequest, promptTokensEstimate: number): number {
+  const room = (route: Route) => Math.min(route.maxOutputTokens, route.contextLength - promptTokensEstimate);
+  const most = Math.max(...routes.map(room));
+  const wanted = asked.maxTokens ?? 1;
+  if (most < wanted) {
+    throw new DomainError(
+      "CONTEXT_TOO_LONG",
+      `About ${promptTokensEstimate} prompt tokens and ${wanted} output tokens do not fit: ${Math.max(0, most)} output tokens are possible.`,
+      { field: asked.maxTokens === undefined ? "messages" : "max_tokens" },
+    );
+  }
+  return asked.maxTokens ?? Math.min(...routes.map(room).filter((tokens) => tokens >= 1));
+}
+
+/** Without a limit of its own a request is cut to what the balance affords instead of being refused. */
+async function holdFor(
+  { metering, holdTtlMs }: AdmissionOptions,
+  viewer: Viewer,
+  asked: ChatRequest,
+  requestId: string,
+  terms: { quotes: readonly Quote[]; maxTokens: number },
+): Promise<{ heldNanoCredit: bigint; maxTokens: number }> {
+  // Every token of a byte-level tokenizer covers at least one byte: bytes are a true upper bound.
+  const promptTokens = asked.promptBytes + TEMPLATE_TOKENS_MAX;
+  const hold = async (maxTokens: number) => {
+    const heldNanoCredit = holdAmountNanoCredit(terms.quotes, { promptTokens, completionTokens: maxTokens * asked.n });
+    const rateCardId = terms.quotes[0]!.card.id;
+    await metering.authorise({ requestId, startupId: viewer.organisationId, amountNanoCredit: heldNanoCredit, rateCardId, ttlMs: holdTtlMs });
+    return { heldNanoCredit, maxTokens };
+  };
+  try {
+    return await hold(terms.maxTokens);
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.code !== "INSUFFICIENT_CREDITS") throw error;
+    const available = error.details?.availableNanoCredit as bigint;
+    const affordable = Math.floor(affordableCompletionTokens(terms.quotes, promptTokens, available, terms.maxTokens * asked.n) / asked.n);
+    if (asked.maxTokens === undefined && affordable >= 1) return hold(affordable);
+    throw new DomainError(
+      "INSUFFICIENT_CREDITS",
+      affordable >= 1
+        ? `The credit that is left covers ${affordable} output tokens of the ${terms.maxTokens} asked for. Lower max_tokens or add credit.`
+        : "The credit that is left does not cover this prompt. Add credit.",
+      { details: { ...error.details, affordableTokens: affordable } },
+    );
+  }
+}

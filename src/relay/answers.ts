@@ -1,0 +1,163 @@
+/** What comes back from a provider, as the relay passes it on: a stream event by event, or one body kept until it is paid. */
+import { DomainError } from "../platform/errors";
+import type { ClientConnection } from "./client-connection";
+import type { ModelName } from "./model-name";
+import { type SseEvent, SseScanner } from "./sse";
+
+/** What the relay itself saw; bounds what the provider may claim. */
+export interface Delivered {
+  deliveredBytes: number;
+  contentChunks: number;
+  usage: unknown;
+}
+
+export interface Answer {
+  readonly streamed: boolean;
+  readonly delivered: Delivered;
+  /** Content reached the client: from here on there is no second provider. */
+  readonly committed: boolean;
+  /** False: pause the provider. Errors: anything that is no proper answer. */
+  accept(chunk: Buffer): boolean;
+  /** The whole answer is here. */
+  readonly complete: boolean;
+  /** The provider closed properly. Errors: DomainError when the answer is not whole. */
+  end(): void;
+}
+
+/** Role and empty deltas before the first content; a provider that sends more than this without content is not well. */
+const PREAMBLE_BYTES_MAX = 65_536;
+const BODY_BYTES_MAX = 33_554_432;
+
+export class StreamAnswer implements Answer {
+  readonly streamed = true;
+  readonly delivered: Delivered = { deliveredBytes: 0, contentChunks: 0, usage: undefined };
+  committed = false;
+  complete = false;
+  private readonly scanner = new SseScanner();
+  private preamble: Buffer[] = [];
+  private preambleBytes = 0;
+
+  constructor(
+    private readonly options: {
+      client: ClientConnection;
+      modelName: ModelName;
+      /** The client asked for the usage chunk. */
+      passUsage: boolean;
+      /** Called once, before the first byte goes out. */
+      onCommit: () => void;
+    },
+  ) {}
+
+  accept(chunk: Buffer): boolean {
+    let keepsUp = true;
+    for (const event of this.scanner.push(chunk)) {
+      if (this.complete) {
+        // A blank line too many after `[DONE]` is an empty event, and harmless.
+        if (event.kind === "COMMENT") continue;
+        throw new DomainError("UPSTREAM_FAILED", "The provider sent more after the end of its answer.");
+      }
+      if (!this.take(event)) keepsUp = false;
+    }
+    return keepsUp;
+  }
+
+  end(): void {
+    const rest = this.scanner.end();
+    if (rest !== null && !this.complete) this.take(rest);
+    if (!this.complete) throw new DomainError("UPSTREAM_TRUNCATED", "The provider's answer broke off before its end.");
+  }
+
+  /** An answer without any content has been held back whole until here. */
+  flush(): void {
+    if (!this.committed) this.commit();
+  }
+
+  private take(event: SseEvent): boolean {
+    if (event.usage !== undefined) this.delivered.usage = event.usage;
+    switch (event.kind) {
+      case "DONE":
+        this.complete = true;
+        return true;
+      case "ERROR":
+        throw new DomainError("UPSTREAM_FAILED", "The provider reported an error inside its answer.");
+      case "USAGE":
+        return this.options.passUsage ? this.pass(event.bytes) : true;
+      case "CONTENT":
+        this.delivered.contentChunks += 1;
+        this.delivered.deliveredBytes += event.contentBytes;
+        if (!this.committed) this.commit();
+        return this.pass(event.bytes);
+      default:
+        return this.pass(event.bytes);
+    }
+  }
+
+  private pass(bytes: Buffer): boolean {
+    const named = this.options.modelName.replaceIn(bytes);
+    if (this.committed) return this.options.client.write(named);
+    this.preambleBytes += named.length;
+    if (this.preambleBytes > PREAMBLE_BYTES_MAX) throw new DomainError("UPSTREAM_FAILED", "The provider sent no content.");
+    this.preamble.push(named);
+    return true;
+  }
+
+  private commit(): void {
+    this.committed = true;
+    this.options.onCommit();
+    if (this.preamble.length > 0) this.options.client.write(Buffer.concat(this.preamble));
+    this.preamble = [];
+  }
+}
+
+export class BufferedAnswer implements Answer {
+  readonly streamed = false;
+  readonly delivered: Delivered = { deliveredBytes: 0, contentChunks: 0, usage: undefined };
+  /** Nothing goes out before it is settled, so another provider can always take over. */
+  readonly committed = false;
+  complete = false;
+  body: Buffer = Buffer.alloc(0);
+  private chunks: Buffer[] = [];
+  private bytes = 0;
+
+  constructor(private readonly modelName: ModelName) {}
+
+  accept(chunk: Buffer): boolean {
+    this.bytes += chunk.length;
+    if (this.bytes > BODY_BYTES_MAX) throw new DomainError("UPSTREAM_FAILED", "The provider's answer is too large.");
+    this.chunks.push(chunk);
+    return true;
+  }
+
+  end(): void {
+    const body = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks);
+    const answer = parse(body);
+    if (answer === null || !Array.isArray(answer.choices)) {
+      throw new DomainError("UPSTREAM_FAILED", "The provider's answer is not a completion.");
+    }
+    this.delivered.usage = answer.usage;
+    for (const choice of answer.choices) this.delivered.deliveredBytes += outputBytes(choice);
+    this.body = this.modelName.replaceIn(body);
+    this.complete = true;
+  }
+}
+
+function parse(body: Buffer): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(body.toString());
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whatever a message holds besides its role is output: text, reasoning, tool calls, kinds still to come. */
+function outputBytes(choice: unknown): number {
+  const message = (choice as { message?: unknown } | null)?.message;
+  if (typeof message !== "object" || message === null) return 0;
+  let sum = 0;
+  for (const [key, value] of Object.entries(message)) {
+    if (key === "role" || value == null) continue;
+    sum += Buffer.byteLength(typeof value === "string" ? value : JSON.stringify(value));
+  }
+  return sum;
+}

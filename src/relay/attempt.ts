@@ -1,0 +1,169 @@
+/** One try at one endpoint: connect, first byte, idle and total limits, back-pressure both ways, one clear end. */
+import type { IncomingHttpHeaders } from "node:http";
+import type { FailureKind } from "../routing/cooldown";
+import type { UpstreamAttempt, UpstreamExchange, UpstreamHandler, Upstreams } from "../upstreams/upstreams";
+import type { Answer } from "./answers";
+import type { ClientConnection } from "./client-connection";
+
+export type AttemptEnd =
+  /** The whole answer is here and its end has not gone out. */
+  | { readonly kind: "COMPLETE" }
+  /** Content went out, the rest never came. */
+  | { readonly kind: "CUT"; readonly failure: FailureKind }
+  /** Nothing went out: another endpoint may try. */
+  | { readonly kind: "FAILED"; readonly failure: FailureKind; readonly result: string; readonly retryAfterMs?: number }
+  /** The provider will not serve this request, and neither will another: the fault is in the request. */
+  | { readonly kind: "REJECTED"; readonly status: number }
+  | { readonly kind: "CLIENT_GONE" };
+
+export interface AttemptTimeouts {
+  readonly firstByteTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+export interface AttemptOptions {
+  readonly upstreams: Upstreams;
+  readonly attempt: UpstreamAttempt;
+  readonly answer: Answer;
+  readonly client: ClientConnection;
+  readonly timeouts: AttemptTimeouts;
+  /** When the whole request must be over, on the clock of performance.now(). */
+  readonly deadlineMs: number;
+}
+
+/** A provider that keeps the socket open after `[DONE]` gets this long before the socket is closed. */
+const AFTER_END_MS = 5_000;
+
+export function runAttempt(options: AttemptOptions): Promise<AttemptEnd> {
+  return new Promise((resolve) => new Attempt(options, resolve).start());
+}
+
+class Attempt implements UpstreamHandler {
+  private exchange: UpstreamExchange | null = null;
+  private cancel: (reason: Error) => void = () => undefined;
+  private timer: NodeJS.Timeout | null = null;
+  private total: NodeJS.Timeout | null = null;
+  private ended = false;
+  private closed = false;
+  private sawBytes = false;
+
+  constructor(
+    private readonly options: AttemptOptions,
+    private readonly resolve: (end: AttemptEnd) => void,
+  ) {}
+
+  start(): void {
+    const { upstreams, attempt, client, timeouts, deadlineMs } = this.options;
+    this.timer = setTimeout(() => this.timedOut(), timeouts.firstByteTimeoutMs);
+    this.total = setTimeout(() => this.timedOut(), Math.max(1, deadlineMs - performance.now()));
+    client.whenDrained(() => {
+      this.timer?.refresh();
+      this.exchange?.resume();
+    });
+    this.cancel = upstreams.dispatch(attempt, this).cancel;
+    client.whenGone(() => this.stop({ kind: "CLIENT_GONE" }, "the client went away"));
+  }
+
+  onStart(exchange: UpstreamExchange, status: number, headers: IncomingHttpHeaders): void {
+    this.exchange = exchange;
+    if (this.ended) return exchange.abort(new Error("the attempt is over"));
+    if (status >= 200 && status < 300) return;
+    this.stop(endForStatus(status, headers), `status ${status}`);
+  }
+
+  onBytes(chunk: Buffer): void {
+    const { answer, timeouts } = this.options;
+    if (this.ended) {
+      // Bytes after the end make the socket unfit for the next request.
+      this.exchange?.abort(new Error("bytes after the end of the answer"));
+      return;
+    }
+    try {
+      const keepsUp = answer.accept(chunk);
+      if (answer.complete) return this.finish({ kind: "COMPLETE" });
+      if (!keepsUp) this.exchange?.pause();
+    } catch {
+      return this.stop(this.broken("CUT"), "not a proper answer");
+    }
+    if (this.sawBytes) this.timer?.refresh();
+    else if (answer.committed || !answer.streamed) {
+      this.sawBytes = true;
+      clearTimeout(this.timer ?? undefined);
+      this.timer = setTimeout(() => this.timedOut(), timeouts.idleTimeoutMs);
+    }
+  }
+
+  onEnd(): void {
+    this.closed = true;
+    if (this.ended) return this.clearTimers();
+    try {
+      this.options.answer.end();
+      this.finish({ kind: "COMPLETE" });
+    } catch {
+      this.finish(this.broken("CUT"));
+    }
+  }
+
+  onError(error: Error): void {
+    this.closed = true;
+    if (this.ended) return this.clearTimers();
+    const failure = this.exchange === null && isConnectError(error) ? "CONNECT" : "CUT";
+    this.finish(this.broken(failure));
+  }
+
+  private timedOut(): void {
+    this.stop(this.broken("TIMEOUT"), "the provider took too long");
+  }
+
+  private broken(failure: FailureKind): AttemptEnd {
+    return this.options.answer.committed ? { kind: "CUT", failure } : { kind: "FAILED", failure, result: failure };
+  }
+
+  /** Ends the attempt and closes the provider's socket. */
+  private stop(end: AttemptEnd, reason: string): void {
+    if (this.ended) return;
+    this.finish(end);
+    if (!this.closed) this.cancel(new Error(reason));
+  }
+
+  private finish(end: AttemptEnd): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.clearTimers();
+    this.options.client.whenGone(null);
+    this.options.client.whenDrained(null);
+    if (!this.closed && end.kind === "COMPLETE") {
+      this.exchange?.resume();
+      this.timer = setTimeout(() => this.cancel(new Error("the provider did not close")), AFTER_END_MS).unref();
+    }
+    this.resolve(end);
+  }
+
+  private clearTimers(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    if (this.total !== null) clearTimeout(this.total);
+  }
+}
+
+/** 4xx that speak of the request are the client's; 401, 403 and 404 speak of our standing with this provider. */
+function endForStatus(status: number, headers: IncomingHttpHeaders): AttemptEnd {
+  const retryAfterMs = retryAfter(headers["retry-after"]);
+  const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
+  if (status === 429) return { kind: "FAILED", failure: "THROTTLED", result: "THROTTLED", ...hint };
+  if (status === 400 || status === 413 || status === 422) return { kind: "REJECTED", status };
+  return { kind: "FAILED", failure: "STATUS_5XX", result: status >= 500 ? "STATUS_5XX" : "REFUSED", ...hint };
+}
+
+function retryAfter(header: string | string[] | undefined): number | undefined {
+  const text = Array.isArray(header) ? header[0] : header;
+  if (text === undefined) return undefined;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isFinite(ms) && ms > 0 ? ms : undefined;
+}
+
+function isConnectError(error: Error): boolean {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === "string" && /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_|UND_ERR_CONNECT|ETIMEDOUT|ERR_TLS|ERR_SSL|CERT_|DEPTH_|UNABLE_|SELF_SIGNED)/.test(code)
+    ? true
+    : error.name === "EgressRefused";
+}

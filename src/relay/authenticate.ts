@@ -1,0 +1,23 @@
+/** Bearer key → the startup that pays. */
+import type { IncomingMessage } from "node:http";
+import type { Accounts } from "../accounts/accounts";
+import type { Viewer } from "../accounts/viewer";
+import { DomainError } from "../platform/errors";
+
+/** Errors: UNAUTHENTICATED, FORBIDDEN. Answers without waiting when the key was seen within the last seconds. */
+export function authenticate(accounts: Accounts, request: IncomingMessage): Viewer | Promise<Viewer> {
+  const header = request.headers.authorization;
+  const secret = header?.startsWith("Bearer ") ? header.slice(7).trim() : undefined;
+  const cached = accounts.authenticateCached(secret);
+  return cached === undefined ? accounts.authenticate(secret).then(mayInfer) : mayInfer(cached);
+}
+
+function mayInfer(viewer: Viewer | null): Viewer {
+  if (viewer === null) {
+    throw new DomainError("UNAUTHENTICATED", "Missing or unknown API key. Send it as `Authorization: Bearer exg_…`.");
+  }
+  if (viewer.kind !== "STARTUP" || !viewer.scopes.has("INFER")) {
+    throw new DomainError("FORBIDDEN", "This key may not send workloads: use a startup's key with the scope INFER.");
+  }
+  return viewer;
+}

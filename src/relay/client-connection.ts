@@ -1,0 +1,51 @@
+/** One client's side of an exchange: whether it is still there, whether it reads, and what to do when it leaves. */
+import type { ServerResponse } from "node:http";
+
+/** A reader that takes nothing for this long is gone for our purposes: memory and a provider's slot are waiting on it. */
+export const CLIENT_STALL_MS = 30_000;
+
+export class ClientConnection {
+  gone = false;
+  private onGone: (() => void) | null = null;
+  private onDrain: (() => void) | null = null;
+  private stall: NodeJS.Timeout | null = null;
+
+  constructor(private readonly response: ServerResponse) {
+    response.on("close", () => {
+      this.read();
+      if (!response.writableFinished) this.leave();
+    });
+    response.on("drain", () => {
+      this.read();
+      this.onDrain?.();
+    });
+  }
+
+  /** Whoever serves the client at the moment; the last one set is told. */
+  whenGone(listener: (() => void) | null): void {
+    this.onGone = listener;
+    if (this.gone) listener?.();
+  }
+
+  whenDrained(listener: (() => void) | null): void {
+    this.onDrain = listener;
+  }
+
+  /** False when the client does not keep up: stop reading from the provider until `whenDrained`. */
+  write(bytes: Buffer | string): boolean {
+    if (this.gone) return true;
+    if (this.response.write(bytes)) return true;
+    this.stall ??= setTimeout(() => this.response.destroy(), CLIENT_STALL_MS);
+    return false;
+  }
+
+  private read(): void {
+    if (this.stall !== null) clearTimeout(this.stall);
+    this.stall = null;
+  }
+
+  private leave(): void {
+    this.gone = true;
+    this.onGone?.();
+  }
+}

@@ -1,0 +1,63 @@
+/** Error table → OpenAI error body: what the official client turns into its typed errors. */
+import type { ServerResponse } from "node:http";
+import { asUnavailable } from "../platform/database";
+import { DomainError, errorTable } from "../platform/errors";
+import { formatNano } from "../money/nano";
+
+export interface OpenAiError {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Unknown errors are masked: their text may name hosts, providers, statements. */
+export function asDomainError(error: unknown): DomainError {
+  const known = asUnavailable(error);
+  if (known instanceof DomainError) return known;
+  return new DomainError("INTERNAL", "Something went wrong on our side. Quote the request id when you report it.", { cause: error });
+}
+
+export function openAiError(error: DomainError): OpenAiError {
+  const row = errorTable[error.code];
+  const details = error.details === undefined ? {} : Object.fromEntries(Object.entries(error.details).map(([key, value]) => wireDetail(key, value)));
+  const body = {
+    error: { message: error.message, type: row.openAiType, param: error.field?.join(".") ?? null, code: error.code.toLowerCase(), ...details },
+  };
+  return {
+    status: row.status,
+    body: JSON.stringify(body),
+    headers: {
+      // The official client repeats 408, 409, 429 and 5xx by itself; this header overrules its guess.
+      "x-should-retry": row.retryable ? "true" : "false",
+      ...(row.retryable ? { "retry-after": "1" } : {}),
+    },
+  };
+}
+
+/** `availableNanoCredit: 5n` goes out as `available: "0.000000005"`: no unit prefix, no number that a double would bend. */
+function wireDetail(key: string, value: unknown): [string, unknown] {
+  const name = key.replace(/Nano(Credit|Usd)$/, "").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return [name, typeof value === "bigint" ? formatNano(value) : value];
+}
+
+export function sendError(response: ServerResponse, requestId: string, error: DomainError): void {
+  const { status, body, headers } = openAiError(error);
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(body),
+    "x-request-id": requestId,
+    ...headers,
+    // What is left of an oversized body will not be read: the socket cannot carry another request.
+    ...(error.code === "BODY_TOO_LARGE" ? { connection: "close" } : {}),
+  });
+  response.end(body);
+}
+
+/** An error inside a stream that has begun: one event, and no `[DONE]` after it. */
+export function errorEvent(error: DomainError): string {
+  return `data: ${openAiError(error).body}\n\n`;
+}

@@ -1,0 +1,20 @@
+/** Keeps failover from turning an outage into a storm: repeats may be a tenth of the traffic, plus a small reserve. */
+
+const SHARE = 0.1;
+/** Enough that a quiet relay can always reroute. */
+const RESERVE_MAX = 20;
+
+export class RetryBudget {
+  private left = RESERVE_MAX;
+
+  requestBegan(): void {
+    this.left = Math.min(RESERVE_MAX, this.left + SHARE);
+  }
+
+  /** False: the budget is spent, the failure stands. */
+  spend(): boolean {
+    if (this.left < 1) return false;
+    this.left -= 1;
+    return true;
+  }
+}

@@ -1,0 +1,167 @@
+/** The door to routing: knows the supply, chooses an endpoint per attempt, keeps what was learnt, explains what was decided. */
+import type { RoutingCandidate } from "../../entities/routing-decision";
+import { RoutingDecision } from "../../entities/routing-decision";
+import type { RoutingOutcome } from "../../schema/enums";
+import { organisationScope, requireKind, type Viewer } from "../accounts/viewer";
+import type { Capacity } from "../capacity/capacity";
+import type { EventBus } from "../events/event-bus";
+import type { Clock } from "../platform/clock";
+import type { Database } from "../platform/database";
+import type { Log } from "../platform/log";
+import { fetchPage, type Page, type PageRequest } from "../platform/page";
+import type { Pricing } from "../pricing/pricing";
+import type { LiveState, RouteRequest } from "./candidate";
+import { beginAttempt, endAttempt, type FailureKind, recordFailure, recordSuccess } from "./cooldown";
+import { type Decision, DecisionLog } from "./decision-log";
+import { pick } from "./pick";
+import { type RefusalReason, refusalOf } from "./refusal";
+import { type Route, readSupply, type Supply } from "./supply";
+import { UtilizationMeter } from "./utilization";
+
+export type { Decision } from "./decision-log";
+export type { Route } from "./supply";
+
+export interface RoutingDependencies {
+  readonly db: Database;
+  readonly bus: EventBus;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly capacity: Capacity;
+  readonly pricing: Pricing;
+  /** [0, 1); tests seed it. */
+  readonly random?: () => number;
+}
+
+export interface Choice {
+  readonly route: Route | null;
+  /** Every candidate that was looked at, with the reason against it. */
+  readonly candidates: readonly RoutingCandidate[];
+}
+
+export interface DecisionFilter {
+  readonly startupId?: string | null;
+  readonly model?: string | null;
+  readonly outcome?: RoutingOutcome | null;
+}
+
+export class Routing {
+  private readonly dependencies: RoutingDependencies;
+  private readonly live = new Map<string, LiveState>();
+  private readonly decisionLog: DecisionLog;
+  private readonly meter = new UtilizationMeter();
+  private readonly random: () => number;
+  private supply: Supply = { byModel: new Map(), routes: [] };
+
+  constructor(dependencies: RoutingDependencies) {
+    this.dependencies = dependencies;
+    this.decisionLog = new DecisionLog(dependencies.db, dependencies.log);
+    this.random = dependencies.random ?? Math.random;
+  }
+
+  /** Reads the supply again: on `supply.changed`, and each few seconds because windows open and close by the clock alone. */
+  async refresh(): Promise<void> {
+    const { db, capacity, pricing, clock } = this.dependencies;
+    const at = clock.now();
+    const [windows, fixings, card] = await Promise.all([
+      capacity.activeWindows(at),
+      pricing.latestFixings(),
+      pricing.rateCard(at),
+    ]);
+    this.supply = await readSupply(db, { windows, fixings, card, at }, this.live);
+  }
+
+  /** Everything that offers the model, fit or not; undefined when nobody does. */
+  routesOf(model: string): readonly Route[] | undefined {
+    return this.supply.byModel.get(model);
+  }
+
+  /** Models with at least one route that could serve a small request, as `/v1/models` lists them. */
+  routableModels(): ReadonlyMap<string, readonly Route[]> {
+    const nowMs = this.dependencies.clock.nowMs();
+    const models = new Map<string, readonly Route[]>();
+    for (const [model, routes] of this.supply.byModel) {
+      const request: RouteRequest = { model, promptTokensEstimate: 1, maxTokens: 1, excludeEndpointIds: new Set() };
+      // An endpoint that is busy or cooling down this second is still on the list: the list is for planning.
+      const fit = routes.filter((route) => passing(refusalOf(route, request, nowMs)));
+      if (fit.length > 0) models.set(model, fit);
+    }
+    return models;
+  }
+
+  /** No I/O. The one endpoint to try next, or null with the reasons. */
+  choose(routes: readonly Route[], request: RouteRequest): Choice {
+    const nowMs = this.dependencies.clock.nowMs();
+    const fit: Route[] = [];
+    const candidates: RoutingCandidate[] = [];
+    for (const route of routes) {
+      const refusal = refusalOf(route, request, nowMs);
+      if (refusal === null) fit.push(route);
+      candidates.push({ endpointId: route.endpointId, refusal });
+    }
+    return { route: pick(fit, nowMs, this.random) as Route | null, candidates };
+  }
+
+  attemptBegan(route: Route): void {
+    const nowMs = this.dependencies.clock.nowMs();
+    beginAttempt(route.live, nowMs);
+    this.meter.inFlightChanged(route.endpointId, route.live.inFlight, nowMs);
+  }
+
+  attemptEnded(route: Route): void {
+    endAttempt(route.live);
+    this.meter.inFlightChanged(route.endpointId, route.live.inFlight, this.dependencies.clock.nowMs());
+  }
+
+  succeeded(route: Route, latencyMs: number): void {
+    recordSuccess(route.live, latencyMs, this.dependencies.clock.nowMs());
+  }
+
+  failed(route: Route, kind: FailureKind, retryAfterMs?: number): void {
+    recordFailure(route.live, kind, this.dependencies.clock.nowMs(), retryAfterMs);
+  }
+
+  delivered(route: Route, gpuNanos: bigint): void {
+    this.meter.delivered(route.endpointId, gpuNanos, this.dependencies.clock.nowMs());
+  }
+
+  record(decision: Decision): void {
+    this.decisionLog.add(decision);
+  }
+
+  /** Publishes one sample per live endpoint; called each second by the process that relays. */
+  sampleUtilization(): void {
+    const nowMs = this.dependencies.clock.nowMs();
+    const seen = new Set<string>();
+    for (const route of this.supply.routes) {
+      if (route.endpointState !== "LIVE" || seen.has(route.endpointId)) continue;
+      seen.add(route.endpointId);
+      this.dependencies.bus.publish("utilization.sampled", this.meter.sample(route, nowMs));
+    }
+  }
+
+  drain(): Promise<void> {
+    return this.decisionLog.drain();
+  }
+
+  /**
+   * A startup's own decisions, a provider's those in which its endpoints were candidates, the operator's all.
+   * Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT.
+   */
+  async decisions(viewer: Viewer | null, page: PageRequest, filter: DecisionFilter): Promise<Page<RoutingDecision>> {
+    const { kind } = requireKind(viewer, "READ", "STARTUP", "PROVIDER", "OPERATOR");
+    const query = this.dependencies.db.source.getRepository(RoutingDecision).createQueryBuilder("d");
+    if (kind === "PROVIDER") {
+      query.andWhere(":providerId = ANY (d.providerIds)", { providerId: organisationScope(viewer, "READ", null) });
+    } else {
+      const startupId = organisationScope(viewer, "READ", filter.startupId);
+      if (startupId !== null) query.andWhere("d.startupId = :startupId", { startupId });
+    }
+    if (filter.model != null) query.andWhere("d.model = :model", { model: filter.model });
+    if (filter.outcome != null) query.andWhere("d.outcome = :outcome", { outcome: filter.outcome });
+    return fetchPage(query, page);
+  }
+}
+
+function passing(refusal: RefusalReason | null): boolean {
+  return refusal === null || refusal === "SATURATED" || refusal === "COOLING_DOWN";
+}

@@ -1,0 +1,206 @@
+/** The client that talks to providers: mTLS pools kept apart by provider and startup, a relay token on each attempt. */
+import type { IncomingHttpHeaders } from "node:http";
+import type { TLSSocket } from "node:tls";
+import { LRUCache } from "lru-cache";
+import { buildConnector, type Dispatcher, Pool } from "undici";
+import { assertRemoteAddress, checkUpstreamUrl, type EgressPolicy, guardedLookup } from "./egress-guard";
+import { bodySha256, RELAY_TOKEN_HEADER, type RelayTokenSigner } from "./relay-token";
+
+export interface UpstreamEndpoint {
+  readonly id: string;
+  readonly baseUrl: string;
+  readonly caPem: string;
+}
+
+/** The platform's own identity towards providers. */
+export interface ClientIdentity {
+  readonly certPem: string;
+  readonly keyPem: string;
+}
+
+export interface UpstreamAttempt {
+  readonly endpoint: UpstreamEndpoint;
+  /** Whose request it is; the socket is never shared with another startup's. */
+  readonly startupId: string;
+  readonly requestId: string;
+  readonly attempt: number;
+  readonly method: "GET" | "POST";
+  /** Below the base URL, e.g. `/v1/chat/completions`. */
+  readonly path: string;
+  readonly body: Buffer | null;
+  readonly accept: string;
+}
+
+export interface UpstreamHandler {
+  onStart(exchange: UpstreamExchange, status: number, headers: IncomingHttpHeaders): void;
+  onBytes(chunk: Buffer): void;
+  onEnd(): void;
+  /** Also after `abort`. Called at most once, and not after `onEnd`. */
+  onError(error: Error): void;
+}
+
+export interface UpstreamExchange {
+  pause(): void;
+  resume(): void;
+  /** Closes the provider's socket at once. */
+  abort(reason: Error): void;
+}
+
+export interface UpstreamOptions {
+  readonly identity: ClientIdentity;
+  readonly signer: RelayTokenSigner;
+  readonly policy: EgressPolicy;
+  readonly connectTimeoutMs: number;
+}
+
+/** Each pool keeps at least one TLS socket warm: an upper bound on idle sockets and file descriptors. */
+const POOLS_MAX = 2_000;
+const SOCKETS_PER_POOL_MAX = 256;
+const KEEP_ALIVE_MS = 30_000;
+const nothing = Buffer.alloc(0);
+
+export class Upstreams {
+  private readonly pools: LRUCache<string, Pool>;
+
+  constructor(private readonly options: UpstreamOptions) {
+    this.pools = new LRUCache<string, Pool>({
+      max: POOLS_MAX,
+      // A pool that falls out finishes what it has in flight.
+      dispose: (pool) => void pool.close().catch(() => undefined),
+    });
+  }
+
+  /** Starts one attempt; everything that follows comes through `handler`. Returns how to cancel it before it started. */
+  dispatch(attempt: UpstreamAttempt, handler: UpstreamHandler): { cancel(reason: Error): void } {
+    let controller: Dispatcher.DispatchController | null = null;
+    let cancelled: Error | null = null;
+    this.poolFor(attempt.endpoint, attempt.startupId).dispatch(
+      { method: attempt.method, path: attempt.path, headers: this.headers(attempt), body: attempt.body },
+      {
+        onRequestStart(started) {
+          controller = started;
+          if (cancelled !== null) started.abort(cancelled);
+        },
+        onResponseStart(started, status, headers) {
+          handler.onStart(started, status, headers);
+        },
+        onResponseData(_, chunk) {
+          handler.onBytes(chunk);
+        },
+        onResponseEnd() {
+          handler.onEnd();
+        },
+        onResponseError(_, error) {
+          handler.onError(error);
+        },
+      },
+    );
+    return {
+      cancel(reason) {
+        cancelled = reason;
+        controller?.abort(reason);
+      },
+    };
+  }
+
+  /** One small request whose whole answer matters, such as a probe. Errors: those of the socket, and a timeout. */
+  async fetch(
+    attempt: UpstreamAttempt,
+    timeoutMs: number,
+    bytesMax = 1_048_576,
+  ): Promise<{ status: number; body: Buffer }> {
+    return new Promise((resolve, reject) => {
+      let status = 0;
+      let bytes = 0;
+      const chunks: Buffer[] = [];
+      const sent = this.dispatch(attempt, {
+        onStart(_, code) {
+          status = code;
+        },
+        onBytes(chunk) {
+          bytes += chunk.length;
+          if (bytes > bytesMax) return sent.cancel(new Error(`the answer is larger than ${bytesMax} bytes`));
+          chunks.push(chunk);
+        },
+        onEnd() {
+          clearTimeout(timer);
+          resolve({ status, body: Buffer.concat(chunks) });
+        },
+        onError(error) {
+          clearTimeout(timer);
+          reject(error);
+        },
+      });
+      const timer = setTimeout(() => sent.cancel(new Error(`no whole answer within ${timeoutMs} ms`)), timeoutMs);
+    });
+  }
+
+  async close(): Promise<void> {
+    const pools = [...this.pools.values()];
+    await Promise.allSettled(pools.map((pool) => pool.destroy()));
+    this.pools.clear();
+  }
+
+  private headers(attempt: UpstreamAttempt): Record<string, string> {
+    const token = this.options.signer.sign({
+      audience: attempt.endpoint.id,
+      requestId: attempt.requestId,
+      attempt: attempt.attempt,
+      bodySha256: bodySha256(attempt.body ?? nothing),
+    });
+    // An allow-list of our own making: nothing that the client sent is copied.
+    return {
+      [RELAY_TOKEN_HEADER]: token,
+      "x-request-id": attempt.requestId,
+      accept: attempt.accept,
+      "accept-encoding": "identity",
+      "user-agent": "exergy-relay",
+      ...(attempt.body === null ? {} : { "content-type": "application/json" }),
+    };
+  }
+
+  /**
+   * HTTP/1.1 answers carry no ids: an unsolicited answer on a kept-alive socket was measured to reach the next request
+   * of another client. So a socket belongs to one provider and one startup.
+   */
+  private poolFor(endpoint: UpstreamEndpoint, startupId: string): Pool {
+    const key = `${endpoint.id}|${startupId}|${endpoint.baseUrl}`;
+    const known = this.pools.get(key);
+    if (known !== undefined) return known;
+    const { identity, policy, connectTimeoutMs } = this.options;
+    // Again, not only at registration: the policy may have become stricter since.
+    const url = checkUpstreamUrl(endpoint.baseUrl, policy);
+    const connect = buildConnector({
+      ca: endpoint.caPem,
+      cert: identity.certPem,
+      key: identity.keyPem,
+      minVersion: "TLSv1.2",
+      lookup: guardedLookup(policy),
+      timeout: connectTimeoutMs,
+      noDelay: true,
+      keepAlive: true,
+    } as buildConnector.BuildOptions);
+    const pool = new Pool(url.origin, {
+      connect: (options, callback) =>
+        connect(options, (error, socket) => {
+          if (error !== null) return callback(error, null);
+          try {
+            assertRemoteAddress(socket as TLSSocket, policy);
+          } catch (refused) {
+            socket.destroy();
+            return callback(refused as Error, null);
+          }
+          callback(null, socket);
+        }),
+      connections: SOCKETS_PER_POOL_MAX,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: 16_384,
+      // The relay's own timers decide; they know first byte, idle and total apart.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    this.pools.set(key, pool);
+    return pool;
+  }
+}

@@ -1,0 +1,77 @@
+/** Breaches as they open and close, without loss. */
+import { Arg, Resolver, Root, Subscription } from "type-graphql";
+import type { SlaBreach } from "../entities/sla-breach";
+import type { SlaBreachChange } from "../schema/enums";
+import { SlaBreachMessage } from "../schema/views/sla.view";
+import { organisationScope, requireKind } from "../src/accounts/viewer";
+import type { Context } from "../src/api/context";
+import { type DurableMessage, durableStream, positionOf } from "../src/api/streams/durable-stream";
+import { slaBreachView } from "../src/api/views/sla";
+import type { DurableEvent } from "../src/events/outbox";
+import { cursorOf, PAGE_SIZE_MAX } from "../src/platform/page";
+
+interface Change {
+  change: SlaBreachChange;
+  breach: SlaBreach;
+}
+
+const changeOf = { "sla.breach.opened": "OPENED", "sla.breach.closed": "CLOSED" } as const;
+
+function breachStream(after: string | null | undefined, { viewer, services }: Context) {
+  const known = requireKind(viewer, "READ", "PROVIDER", "OPERATOR");
+  const standing = new Set<string>();
+  return durableStream<Change>(services, {
+    topics: ["sla.breach.opened", "sla.breach.closed"],
+    organisationId: organisationScope(known, "READ"),
+    after: positionOf(after),
+    async snapshot() {
+      const breaches = await openBreaches({ viewer, services });
+      for (const { id } of breaches) standing.add(id);
+      return breaches.map((breach) => ({ change: "STANDING", breach }));
+    },
+    async itemsOf(events) {
+      const breaches = await services.sla.breachesByIds(events.map(({ payload }) => payload.breachId));
+      const byId = new Map(breaches.map((breach) => [breach.id, breach]));
+      return events.map(({ topic, payload }: DurableEvent) => {
+        const breach = byId.get(payload.breachId);
+        // The snapshot told of it already: it was read after the position from which events count.
+        const told = topic === "sla.breach.opened" && standing.delete(payload.breachId);
+        return breach === undefined || told ? undefined : { change: changeOf[topic], breach };
+      });
+    },
+  });
+}
+
+/** Oldest first, as the stream goes on. */
+async function openBreaches({ viewer, services }: Pick<Context, "viewer" | "services">): Promise<SlaBreach[]> {
+  const open: SlaBreach[] = [];
+  let before: { last: number; before?: string } | null = { last: PAGE_SIZE_MAX };
+  while (before !== null) {
+    const page: Awaited<ReturnType<typeof services.sla.breaches>> = await services.sla.breaches(viewer, before, {
+      open: true,
+    });
+    open.push(...page.rows.toReversed());
+    const newest = page.rows[0];
+    before = page.hasPreviousPage && newest ? { last: PAGE_SIZE_MAX, before: cursorOf(newest.id) } : null;
+  }
+  return open;
+}
+
+@Resolver()
+export class SlaSubscription {
+  @Subscription(() => SlaBreachMessage, {
+    description:
+      "Breaches of a provider's endpoints, all for an operator. Without `after`: those open now, a checkpoint, then every change. With `after`: every change behind that cursor, then live. Nothing is lost or told twice.",
+    subscribe: ({ args, context }: { args: { after?: string | null }; context: Context }) =>
+      breachStream(args.after, context),
+  })
+  slaBreaches(
+    @Root() message: DurableMessage<Change>,
+    @Arg("after", () => String, { nullable: true, description: "Cursor of the last message received." }) _after:
+      | string
+      | null,
+  ): typeof SlaBreachMessage {
+    if ("checkpointAt" in message) return { cursor: message.cursor, serverTime: message.checkpointAt };
+    return { cursor: message.cursor, change: message.item.change, node: slaBreachView(message.item.breach) };
+  }
+}

@@ -1,0 +1,95 @@
+/** HTTP without a client library's help: sees every byte and header, may leave at any moment, may send what no library would. */
+import { once } from "node:events";
+import { type IncomingHttpHeaders, type IncomingMessage, request as httpRequest } from "node:http";
+import { connect } from "node:net";
+import { until } from "./leftovers";
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  /** Broke off: the connection went away before the answer's end. */
+  readonly broken: boolean;
+}
+
+export interface RawExchange {
+  /** What has arrived so far. */
+  text(): string;
+  status(): number | undefined;
+  /** Resolves when `wanted` has arrived. */
+  sees(wanted: string): Promise<void>;
+  /** Closes the socket, without waiting for anything. */
+  leave(): void;
+  /** Never rejects once the head has arrived; rejects when it never came. */
+  readonly answer: Promise<RawAnswer>;
+}
+
+export interface RawRequest {
+  readonly method?: string;
+  readonly path?: string;
+  readonly secret?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer | object;
+}
+
+/** One request on a connection of its own. */
+export function send(base: string, { method = "POST", path = "/v1/chat/completions", secret, headers, body }: RawRequest): RawExchange {
+  const bytes = body === undefined || typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+  const request = httpRequest(`${base}${path}`, {
+    method,
+    agent: false,
+    headers: {
+      ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
+      ...(bytes === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(bytes) }),
+      ...headers,
+    },
+  });
+  let text = "";
+  let response: IncomingMessage | undefined;
+  const answer = new Promise<RawAnswer>((resolve, reject) => {
+    request.on("error", reject);
+    request.on("response", (arrived) => {
+      response = arrived;
+      arrived.setEncoding("utf8").on("data", (chunk: string) => {
+        text += chunk;
+      });
+      arrived.on("error", () => undefined);
+      arrived.on("close", () =>
+        resolve({ status: arrived.statusCode ?? 0, headers: arrived.headers, text, broken: !arrived.complete }),
+      );
+    });
+  });
+  // Whoever leaves on purpose does not await the answer.
+  answer.catch(() => undefined);
+  request.end(bytes);
+  return {
+    answer,
+    text: () => text,
+    status: () => response?.statusCode,
+    sees: async (wanted) => void (await until(`${JSON.stringify(wanted)} in the answer`, () => text.includes(wanted))),
+    leave: () => void request.destroy(),
+  };
+}
+
+/** Bytes as they are, on one connection, and all that comes back until the other side closes it. */
+export async function sendBytes(base: string, bytes: string | Buffer): Promise<string> {
+  const { hostname, port } = new URL(base);
+  const socket = connect(Number(port), hostname).setEncoding("utf8");
+  let text = "";
+  socket.on("data", (chunk) => {
+    text += chunk;
+  });
+  socket.on("error", () => undefined);
+  socket.write(bytes);
+  await once(socket, "close");
+  return text;
+}
+
+/** The parsed events of a stream, `[DONE]` as itself. */
+export function eventsOf(text: string): (Record<string, unknown> | "[DONE]")[] {
+  return text
+    .split("\n\n")
+    .filter((part) => part !== "")
+    .map((part) => part.replace(/^data: /, ""))
+    .map((part) => (part === "[DONE]" ? part : (JSON.parse(part) as Record<string, unknown>)));
+}

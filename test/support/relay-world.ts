@@ -1,0 +1,358 @@
+/** Relays on real sockets over a database of their own: providers with their own CAs, a lender, startups with credit, all through the doors. */
+import { randomBytes } from "node:crypto";
+import OpenAI, { type ClientOptions } from "openai";
+import { Agent, fetch as undiciFetch } from "undici";
+import { type ReferenceProvider, type ReferenceProviderOptions, startReferenceProvider } from "../../examples/reference-provider/server";
+import type { Viewer } from "../../src/accounts/viewer";
+import { MemoryBus } from "../../src/events/event-bus";
+import { startJobs } from "../../src/jobs";
+import { NANO } from "../../src/money/nano";
+import type { Clock } from "../../src/platform/clock";
+import { type Config, readConfig } from "../../src/platform/config";
+import { type Database, openDatabase } from "../../src/platform/database";
+import { closeGracefully, listen } from "../../src/platform/http-server";
+import { createLog, type Log } from "../../src/platform/log";
+import { createMetrics } from "../../src/platform/metrics";
+import { newLiveState } from "../../src/routing/candidate";
+import { createRelayServer, type RelayServer } from "../../src/relay/server";
+import { createServices, type Services } from "../../src/services";
+import { createCertificateAuthority, issueServerCertificate } from "../../src/upstreams/certificates";
+import { openRelayIdentity, type RelayIdentity } from "../../src/upstreams/identity";
+import type { ApiKeyScope, OrganisationKind } from "../../schema/enums";
+import { expectNothingLeft, type Leftover, until } from "./leftovers";
+import { type ScriptedProvider, startScriptedProvider } from "./scripted-provider";
+import { createTestDatabase } from "./template-database";
+
+export const MODEL = "acme/chat-8b";
+const ISSUER = "https://exergy.example";
+const FACILITY_USD = 1_000_000n;
+const MULTIPLIER_PPM = 1_250_000n;
+
+export interface ProviderSpec {
+  model?: string;
+  accelerator?: string;
+  region?: string;
+  slots?: number;
+  contextLength?: number;
+  maxOutputTokens?: number;
+  /** Left out: as fast as possible. */
+  tokensPerSecond?: number;
+  /** GPUs of its BASELINE window; 0: it opens none. */
+  listedGpus?: number;
+  verifyTokens?: boolean;
+  /** A bare TLS server that a test writes the answers of. */
+  scripted?: boolean;
+}
+
+export interface WorldProvider {
+  readonly organisationId: string;
+  readonly viewer: Viewer;
+  readonly endpointId: string;
+  readonly offeringId: string;
+  readonly place: { accelerator: string; region: string; zone: string };
+  readonly port: number;
+  /** Set unless it is scripted. */
+  readonly reference: ReferenceProvider;
+  /** Set if it is scripted. */
+  readonly scripted: ScriptedProvider;
+  /** Texts by which a startup would know who it is. */
+  readonly canaries: readonly string[];
+  close(): Promise<void>;
+}
+
+export interface WorldStartup {
+  readonly id: string;
+  readonly secret: string;
+  readonly viewer: Viewer;
+  readonly keyId: string;
+}
+
+export interface WorldRelay {
+  readonly url: string;
+  readonly config: Config;
+  readonly services: Services;
+  readonly server: RelayServer;
+  stop(graceMs?: number): Promise<void>;
+}
+
+export interface WorldOptions {
+  providers?: readonly ProviderSpec[];
+  relays?: number;
+  environment?: Readonly<Record<string, string>>;
+  /** Runs the jobs of the first relay, so that nobody needs to call refresh(). */
+  jobs?: boolean;
+  /** Where the relays reach the database, for example through a proxy that a test can cut. */
+  relayDatabaseUrl?: (url: string) => Promise<string>;
+}
+
+/** The system's clock, which a test may move ahead. */
+export class ShiftedClock implements Clock {
+  shiftMs = 0;
+  now = (): Date => new Date(this.nowMs());
+  nowMs = (): number => Date.now() + this.shiftMs;
+}
+
+export async function openRelayWorld(options: WorldOptions = {}): Promise<RelayWorld> {
+  const database = await createTestDatabase();
+  const db = await openDatabase({ url: database.url, poolMax: 4 });
+  const secrets = new Map<string, string>();
+  const identity = await openRelayIdentity(
+    {
+      async readOrCreate(name, make) {
+        const known = secrets.get(name) ?? (await make());
+        secrets.set(name, known);
+        return known;
+      },
+    },
+    Date.now(),
+  );
+  const world = new RelayWorld(db, database, identity, options);
+  await world.open();
+  return world;
+}
+
+export class RelayWorld {
+  readonly clock = new ShiftedClock();
+  readonly providers: WorldProvider[] = [];
+  readonly relays: WorldRelay[] = [];
+  /** Lines of the relays' log, level warn and above. */
+  readonly logged: string[] = [];
+  /** Not a relay's: its own pool, for setting up and looking on. */
+  services!: Services;
+  operator!: Viewer;
+  private readonly models: string[] = [];
+  private facilityId!: string;
+  private partner!: Viewer;
+  private readonly pepper = randomBytes(32);
+  private readonly agent = new Agent({ keepAliveTimeout: 1_000 });
+  private readonly log: Log = createLog({ level: "warn", write: (line) => void this.logged.push(line) });
+
+  constructor(
+    readonly db: Database,
+    private readonly database: { url: string; drop(): Promise<void> },
+    readonly identity: RelayIdentity,
+    private readonly options: WorldOptions,
+  ) {}
+
+  get relay(): WorldRelay {
+    return this.relays[0]!;
+  }
+
+  async open(): Promise<void> {
+    const config = this.config();
+    this.services = this.servicesOn(this.db, config);
+    const { accounts, funding, pricing } = this.services;
+    this.operator = (await accounts.authenticate((await accounts.bootstrapOperator("Operator")).secret))!;
+    ({ viewer: this.partner } = await this.organisation("CAPITAL_PARTNER", "Lender", ["READ", "WRITE"]));
+    const facility = await funding.openFacility(this.partner, { name: "F", limitNanoUsd: FACILITY_USD * NANO, multiplierPpm: MULTIPLIER_PPM });
+    this.facilityId = facility.id;
+    await pricing.recordSpotPrices(
+      this.operator,
+      (["H100", "H200", "A100"] as const).map((accelerator, index) => ({
+        accelerator,
+        region: "eu-north",
+        source: "test",
+        priceNanoUsd: BigInt(index + 2) * NANO,
+        confidencePpm: 1_000_000n,
+        observedAt: this.clock.now(),
+      })),
+    );
+    for (const spec of this.options.providers ?? [{}]) await this.addProvider(spec);
+    const relayUrl = (await this.options.relayDatabaseUrl?.(this.database.url)) ?? this.database.url;
+    for (let i = 0; i < (this.options.relays ?? 1); i++) this.relays.push(await this.startRelay(relayUrl, config, i === 0));
+  }
+
+  /** A provider with one live endpoint that offers one live model. */
+  async addProvider(spec: ProviderSpec = {}): Promise<WorldProvider> {
+    const index = this.providers.length + 1;
+    const name = { organisation: `Canaryorg${index}`, upstream: `canary-upstream-${index}/Weights`, ca: `canary-ca-${index}` };
+    const { viewer } = await this.organisation("PROVIDER", name.organisation, ["READ", "WRITE"]);
+    const ca = await createCertificateAuthority(name.ca);
+    const tls = await issueServerCertificate(ca, { dnsNames: [`canary-host-${index}.example`], ipAddresses: ["127.0.0.1"] });
+    const { contextLength = 8_192, maxOutputTokens = 4_096, slots = 512, listedGpus = 8, tokensPerSecond } = spec;
+    const { clientCaPem, jwks } = this.identity;
+    const scripted = spec.scripted ? await startScriptedProvider({ tls, clientCaPem }) : undefined;
+    const reference = spec.scripted
+      ? undefined
+      : await startReferenceProvider({
+          tls,
+          clientCaPem,
+          issuer: ISSUER,
+          jwks: jwks as NonNullable<ReferenceProviderOptions["jwks"]>,
+          models: [{ id: name.upstream, contextLength, decodeTokensPerSecond: tokensPerSecond ?? 1e6, timeToFirstTokenMs: 0 }],
+          pace: tokensPerSecond !== undefined,
+          verifyTokens: spec.verifyTokens ?? true,
+        });
+    const { url, port } = (scripted ?? reference)!;
+    const place = { accelerator: spec.accelerator ?? "H100", region: spec.region ?? "eu-north", zone: "a" };
+    const { catalog, capacity } = this.services;
+    const endpoint = await catalog.registerEndpoint(viewer, {
+      name: `endpoint ${index}`,
+      kind: "INFERENCE",
+      tenancy: "SHARED",
+      baseUrl: url,
+      caPem: ca.certPem,
+      ...place,
+      gpuCount: 8,
+      slots,
+      slaTier: "STANDARD",
+    });
+    reference?.setAudience(endpoint.id);
+    await catalog.moveEndpoint(this.operator, endpoint.id, "LIVE");
+    const offering = await catalog.publishOffering(viewer, {
+      endpointId: endpoint.id,
+      model: spec.model ?? MODEL,
+      upstreamModel: name.upstream,
+      architecture: "chat",
+      contextLength,
+      maxOutputTokens,
+      prefillTokensPerGpuSecond: 20_000,
+      decodeTokensPerGpuSecond: 2_000,
+    });
+    await catalog.moveOffering(this.operator, offering.id, "LIVE");
+    if (listedGpus > 0) {
+      const startsAt = new Date(this.clock.nowMs() - 60_000);
+      await capacity.openWindow(viewer, { ...place, kind: "BASELINE", gpuCount: listedGpus, startsAt });
+    }
+    const provider: WorldProvider = {
+      organisationId: viewer.organisationId,
+      viewer,
+      endpointId: endpoint.id,
+      offeringId: offering.id,
+      place,
+      port,
+      reference: reference as ReferenceProvider,
+      scripted: scripted as ScriptedProvider,
+      canaries: [...Object.values(name), `canary-host-${index}`, `127.0.0.1:${port}`, `:${port}`, endpoint.id, viewer.organisationId],
+      close: () => (scripted ?? reference)!.close(),
+    };
+    this.providers.push(provider);
+    this.models.push(spec.model ?? MODEL);
+    return provider;
+  }
+
+  /** `creditNanoCredit` is met exactly or, where the multiplier does not divide it, by less than one nano more. */
+  async addStartup(creditNanoCredit: bigint = 100n * NANO): Promise<WorldStartup> {
+    const { viewer, secret } = await this.organisation("STARTUP", "Startup", ["READ", "WRITE", "INFER"]);
+    const startup = { id: viewer.organisationId, secret, viewer, keyId: viewer.keyId };
+    if (creditNanoCredit > 0n) {
+      const amountNanoUsd = (creditNanoCredit * 1_000_000n + MULTIPLIER_PPM - 1n) / MULTIPLIER_PPM;
+      await this.services.funding.draw(this.partner, { facilityId: this.facilityId, startupId: startup.id, amountNanoUsd }, startup.id);
+    }
+    return startup;
+  }
+
+  /** The official client, without retries unless asked for. */
+  client(startup: { secret: string }, options: ClientOptions = {}, relay = this.relay): OpenAI {
+    const fetchThroughAgent = (url: unknown, init: unknown) =>
+      undiciFetch(url as string, { ...(init as object), dispatcher: this.agent }) as unknown as Promise<Response>;
+    return new OpenAI({ apiKey: startup.secret, baseURL: `${relay.url}/v1`, maxRetries: 0, fetch: fetchThroughAgent, ...options });
+  }
+
+  async organisation(kind: OrganisationKind, name: string, scopes: readonly ApiKeyScope[]): Promise<{ viewer: Viewer; secret: string }> {
+    const { accounts } = this.services;
+    const { id } = await accounts.createOrganisation(this.operator, { kind, name });
+    const { secret } = await accounts.createApiKey(this.operator, { organisationId: id, name: "test", scopes });
+    return { viewer: (await accounts.authenticate(secret))!, secret };
+  }
+
+  /** Lets the relays see what changed in the supply; with `jobs` the first one sees it by itself. */
+  async refresh(): Promise<void> {
+    await Promise.all(this.relays.map(({ services }) => services.routing.refresh()));
+  }
+
+  /** For afterEach: whatever a request took is given back. */
+  async expectNothingLeft(): Promise<void> {
+    const routes = ({ services }: WorldRelay) => this.models.flatMap((model) => services.routing.routesOf(model) ?? []);
+    const inFlight = (relay: WorldRelay) => routes(relay).reduce((sum, route) => sum + route.live.inFlight, 0);
+    const leftovers: Leftover[] = [
+      { name: "open hold", count: async () => (await this.rows("SELECT id FROM hold WHERE state = 'HELD'")).length },
+      { name: "slot taken in routing", count: () => this.relays.reduce((sum, relay) => sum + inFlight(relay), 0) },
+      { name: "request in a relay", count: () => this.relays.reduce((sum, { server }) => sum + server.inFlight(), 0) },
+      { name: "request at a provider", count: () => this.providers.reduce((sum, { reference }) => sum + (reference?.numbers().inFlight ?? 0), 0) },
+    ];
+    await expectNothingLeft(leftovers);
+  }
+
+  /** Every usage record has its charge in the wallet, its accrual with the provider, its spread in revenue, and nothing else does. */
+  async expectBooksBalance(): Promise<void> {
+    const sums = await this.rows<{ what: string; book: string; record: string }>(`
+      SELECT 'spent credit' AS what, coalesce(sum(debits_posted), 0)::text AS book,
+             (SELECT coalesce(sum(charge_nano_credit), 0) FROM usage_record)::text AS record FROM ledger_account WHERE kind = 'WALLET_LOT'
+      UNION ALL SELECT 'held credit', coalesce(sum(debits_pending), 0)::text,
+             (SELECT coalesce(sum(amount_nano_credit), 0) FROM hold WHERE state = 'HELD')::text FROM ledger_account WHERE kind = 'WALLET_LOT'
+      UNION ALL SELECT 'accruals', coalesce(sum(credits_posted), 0)::text,
+             (SELECT coalesce(sum(accrual_nano_usd), 0) FROM usage_record)::text FROM ledger_account WHERE kind = 'PROVIDER_PAYABLE'
+      UNION ALL SELECT 'spread', coalesce(sum(credits_posted - debits_posted), 0)::text,
+             (SELECT coalesce(sum(spread_nano_usd), 0) FROM usage_record)::text FROM ledger_account WHERE kind = 'REVENUE_SPREAD'
+      UNION ALL SELECT ledger || ' debits and credits', sum(debits_posted + debits_pending)::text, sum(credits_posted + credits_pending)::text
+             FROM ledger_account GROUP BY ledger`);
+    for (const { what, book, record } of sums) {
+      if (book !== record) throw new Error(`the books do not balance: ${what}: ${book} booked, ${record} recorded`);
+    }
+  }
+
+  /** Forgets latencies, pauses and breakers: what one test did to an endpoint is not the next one's business. */
+  forgetFailures(): void {
+    for (const { services } of this.relays) {
+      for (const model of this.models) for (const route of services.routing.routesOf(model) ?? []) Object.assign(route.live, newLiveState());
+    }
+  }
+
+  async rows<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.db.source.query(text, values as unknown[]);
+  }
+
+  /** The decision of a request, once it was written. */
+  decision(requestId: string): Promise<{ outcome: string; endpoint_id: string | null; candidates: { endpointId: string; refusal: string | null }[]; attempts: { endpointId: string; result: string }[] }> {
+    return until(`decision of ${requestId}`, async () => (await this.rows<never>("SELECT * FROM routing_decision WHERE id = $1", [requestId]))[0]);
+  }
+
+  async stop(): Promise<void> {
+    for (const relay of this.relays) await relay.stop();
+    for (const provider of this.providers) await provider.close();
+    await this.services.upstreams.close();
+    await this.agent.destroy();
+    await this.db.close();
+    await this.database.drop();
+  }
+
+  private config(): Config {
+    return readConfig({ ALLOW_LOOPBACK_UPSTREAMS: "true", UPSTREAM_FIRST_BYTE_TIMEOUT_MS: "5000", LOG_LEVEL: "warn", ...this.options.environment });
+  }
+
+  private servicesOn(db: Database, config: Config): Services {
+    const bus = new MemoryBus((error) => this.log.error({ err: error }, "a listener failed"));
+    const egress = { allowLoopback: true, ownHosts: [] };
+    return createServices({ config, db, clock: this.clock, log: this.log, identity: this.identity, pepper: this.pepper, publicUrl: ISSUER, egress }, bus);
+  }
+
+  private async startRelay(databaseUrl: string, config: Config, first: boolean): Promise<WorldRelay> {
+    const db = await openDatabase({ url: databaseUrl, poolMax: 6 });
+    const services = this.servicesOn(db, config);
+    await services.routing.refresh();
+    const relay = createRelayServer({ ...services, config, clock: this.clock, log: this.log }, createMetrics());
+    const port = await listen(relay.server, 0, "127.0.0.1");
+    const jobs = first && this.options.jobs ? startJobs(services, { config, db, log: this.log }) : null;
+    let stopping: Promise<void> | undefined;
+    const stop = async (graceMs: number) => {
+      relay.startDraining();
+      await closeGracefully(relay.server, graceMs);
+      await jobs?.stop();
+      await services.metering.drain();
+      await services.routing.drain();
+      await services.upstreams.close();
+      await db.close();
+    };
+    return {
+      url: `http://127.0.0.1:${port}`,
+      config,
+      services,
+      server: relay,
+      stop(graceMs = 2_000) {
+        stopping ??= stop(graceMs);
+        return stopping;
+      },
+    };
+  }
+}
