@@ -29,7 +29,10 @@ function readSettings(): Config {
 }
 
 async function open(config: Config, log: Log, shutdown: Shutdown): Promise<Marketplace> {
-  const exergy = await startExergy(config, log, shutdown);
+  const exergy = await startExergy(config, log, shutdown).catch((cause: unknown) => {
+    throw new Error(startFailure(cause, config.databaseUrl), { cause });
+  });
+  log.info({ api: exergy.apiUrl, relay: exergy.relayUrl }, "Exergy is up for the demo");
   const { secret } = await exergy.services.accounts.bootstrapOperator(OPERATOR);
   const place =
     exergy.database === "embedded"
@@ -78,17 +81,23 @@ async function main(): Promise<void> {
   // A spinner that is cut off leaves the cursor hidden.
   if (process.stdout.isTTY) process.once("exit", () => process.stdout.write("\u001b[?25h"));
   let stopping = false;
-  const host: DemoHost = { open: () => open(config, log, shutdown), onStop: (name, stop) => shutdown.add(name, stop) };
-  shutdown.add("the story", () => {
-    stopping = true;
-  });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => {
+      stopping = true;
+    });
+  }
+  const host: DemoHost = {
+    open: () => open(config, log, shutdown),
+    onStop: (name, stop) => shutdown.add(name, stop),
+    isStopping: () => stopping,
+  };
   try {
     const wrong = await new Demo(host, options, join(config.dataDirectory, "demo.json")).run();
     for (const { claim, detail } of wrong) console.error(`Does not add up: ${claim}: ${detail}`);
     if (options.once || wrong.length > 0) await shutdown.stop("the demo is over", wrong.length > 0 ? 1 : 0);
   } catch (error) {
-    if (stopping) return;
-    console.error(`\n${startFailure(error, config.databaseUrl)}\nThe server's log: ${logFile}`);
+    log.error({ err: error }, "the demo failed");
+    console.error(`\n${error instanceof Error ? error.message : error}\nMore in ${logFile}`);
     await shutdown.stop("the demo failed", 1);
   }
 }

@@ -39,28 +39,28 @@ const rates = (prefillTokensPerGpuSecond: number, decodeTokensPerGpuSecond: numb
 /** The last one is the one that will fail. */
 export const providers: readonly DemoProvider[] = [
   {
-    name: "Fjordlight Compute",
+    name: "Fjordlight GPU",
     accelerator: "H100",
     region: "eu-north",
     zone: "eu-north-1a",
     gpuCount: 64,
     slots: 32,
-    slaTier: "PREMIUM",
-    timeToFirstTokenMs: 60,
+    slaTier: "ENTERPRISE",
+    timeToFirstTokenMs: 25,
     offerings: [
       { ...small, ...rates(9_000, 1_450) },
       { ...medium, ...rates(4_200, 620) },
     ],
   },
   {
-    name: "Saltmarsh GPU",
+    name: "Saltmarsh",
     accelerator: "H200",
     region: "us-east",
     zone: "us-east-2b",
     gpuCount: 32,
     slots: 32,
-    slaTier: "ENTERPRISE",
-    timeToFirstTokenMs: 25,
+    slaTier: "PREMIUM",
+    timeToFirstTokenMs: 60,
     offerings: [
       { ...small, ...rates(11_000, 1_900) },
       { ...medium, ...rates(5_100, 810) },
@@ -68,7 +68,7 @@ export const providers: readonly DemoProvider[] = [
     ],
   },
   {
-    name: "Copperleaf Cloud",
+    name: "Copperleaf",
     accelerator: "A100",
     region: "ap-south",
     zone: "ap-south-1c",

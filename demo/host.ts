@@ -5,6 +5,8 @@ export interface DemoHost {
   open(): Promise<Marketplace>;
   /** Runs when the process stops, whatever stops it; last registered first. */
   onStop(name: string, stop: () => Promise<void> | void): void;
+  /** A signal came: whatever fails from now on fails because of it. */
+  isStopping(): boolean;
 }
 
 export interface Marketplace {

@@ -7,15 +7,20 @@ export interface Step {
   run(tell: (line: string) => void): Promise<string>;
 }
 
-/** One after the other; the first that fails ends it. */
-export async function runSteps(steps: readonly Step[]): Promise<void> {
+/** One after the other; the first that fails ends it. A step that fails while the process stops is not worth a word. */
+export async function runSteps(steps: readonly Step[], isStopping: () => boolean): Promise<void> {
   const tasks = steps.map(({ title, run }) => ({
     title,
     task: async (_: unknown, task: { title?: string; output?: string }) => {
       const tell = (line: string) => {
         task.output = line;
       };
-      task.title = `${title}: ${await run(tell)}`;
+      try {
+        task.title = `${title}: ${await run(tell)}`;
+      } catch (error) {
+        if (!isStopping()) throw error;
+        await new Promise(() => undefined);
+      }
     },
   }));
   // Signals are the process's own to handle: it has more to stop than a spinner.

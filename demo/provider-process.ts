@@ -40,8 +40,8 @@ export class ProviderProcess {
     const port = this.url === "" ? 0 : Number(new URL(this.url).port);
     const settings = { ...this.settings, port, controlPort: 0, exitWhenStdinCloses: true, audience: this.audience };
     const child = spawn(process.execPath, [...process.execArgv, this.program], {
-      // Keys belong neither on a command line nor in a file.
-      env: { ...process.env, REFERENCE_PROVIDER: JSON.stringify(settings) },
+      // Keys belong neither on a command line nor in a file; nothing else of our environment is a provider's business.
+      env: { REFERENCE_PROVIDER: JSON.stringify(settings) },
       // The pipe to its stdin closes whenever this process ends, and however: then it leaves too.
       stdio: ["pipe", "pipe", "pipe"],
       // A Ctrl-C in the terminal is ours to handle: it must go on serving while the relay drains.

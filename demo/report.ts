@@ -68,5 +68,7 @@ export function checksText(checks: readonly Check[]): string {
 }
 
 /** Said once, so that nobody takes the stage for the world. */
-export const SIMULATED =
-  "Simulated: the GPUs (three local HTTPS servers that generate text), all organisations, spot prices and dollars.\nReal: database, ledger, relay, mutual TLS, tokens, routing, failover, GraphQL and the openai client.";
+export const SIMULATED = [
+  "Simulated: GPUs (three local HTTPS servers that generate text), organisations, spot prices, dollars.",
+  "Real: database, ledger, relay, mutual TLS, tokens, routing, failover, GraphQL, the openai client.",
+].join("\n");

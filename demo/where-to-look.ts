@@ -22,9 +22,10 @@ export function whereToLook(file: DemoFile, path: string, world: World): string 
     `  all of this for scripts: ${path}`,
     "",
     "Try",
-    `  curl -s ${file.graphql} -H 'content-type: application/json' -H 'authorization: Bearer ${startup}' \\`,
-    `    -d '{"query":"{ creditBalance { available { amount currency } spent { amount } } usage(first: 3) { nodes { model charge { amount } } } }"}'`,
-    `  curl -sN ${file.relay}/chat/completions -H 'content-type: application/json' -H 'authorization: Bearer ${startup}' \\`,
+    `  KEY=${startup}`,
+    `  curl -s ${file.graphql} -H "authorization: Bearer $KEY" -H 'content-type: application/json' \\`,
+    `    -d '{"query":"{ creditBalance { available { amount } } usage(first: 3) { nodes { model charge { amount } } } }"}'`,
+    `  curl -sN ${file.relay}/chat/completions -H "authorization: Bearer $KEY" -H 'content-type: application/json' \\`,
     `    -d '{"model":"${SHARED_MODEL}","stream":true,"messages":[{"role":"user","content":"Hello"}]}'`,
     "",
   ].join("\n");

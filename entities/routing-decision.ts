@@ -1,4 +1,4 @@
-/** Why a request went where it went: every candidate with its weight or its refusal, every attempt with its end. */
+/** Why a request went where it went: every candidate with the reason against it, if any, every attempt with its end. */
 import { Check, Column, Entity, Index } from "typeorm";
 import type { RoutingOutcome } from "../schema/enums";
 import { At, Id, Int, Json, Text } from "./columns";
@@ -19,6 +19,8 @@ export interface RoutingAttempt {
 @Entity("routing_decision")
 @Check("routing_decision_outcome_check", "outcome IN ('SERVED','REROUTED','FAILED','ABORTED')")
 @Index("routing_decision_startup", ["startupId", "id"])
+// A GIN index, which the schema builder cannot describe: the migration makes it.
+@Index("routing_decision_providers", { synchronize: false })
 export class RoutingDecision {
   /** The request's id. */
   @Id() id!: string;

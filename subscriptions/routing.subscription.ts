@@ -3,13 +3,13 @@ import { Arg, Ctx, FieldResolver, ID, Resolver, Root, Subscription } from "type-
 import { EndpointView } from "../schema/views/catalog.view";
 import { UtilizationSampleView } from "../schema/views/utilization.view";
 import { organisationScope, requireKind } from "../src/accounts/viewer";
-import { notFound } from "../src/platform/errors";
 import type { Context } from "../src/api/context";
 import { optionalUuidOf, pageOfOne } from "../src/api/node-ids";
 import { latestValues } from "../src/api/streams/latest-values";
 import { endpointView } from "../src/api/views/catalog";
 import { utilizationView } from "../src/api/views/utilization";
 import type { UtilizationSample } from "../src/events/topics";
+import { notFound } from "../src/platform/errors";
 
 interface UtilizationArgs {
   endpointId?: string | null;

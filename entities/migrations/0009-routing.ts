@@ -21,6 +21,7 @@ export class Routing implements MigrationInterface {
         CONSTRAINT routing_decision_pkey PRIMARY KEY (id)
       );
       CREATE INDEX routing_decision_startup ON routing_decision (startup_id, id);
+      CREATE INDEX routing_decision_providers ON routing_decision USING gin (provider_ids);
     `);
   }
 

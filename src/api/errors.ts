@@ -20,7 +20,8 @@ export function presentError(error: unknown): Presented {
   if (cause instanceof DomainError) {
     return { formatted: { message: cause.message, ...place, extensions: domainExtensions(cause) }, fault: undefined };
   }
-  const code = cause instanceof GraphQLError ? clientFaultCode(cause) : "INTERNAL";
+  // The outermost has the code: Apollo wraps a bare syntax error in one that is coded.
+  const code = cause instanceof GraphQLError ? clientFaultCode(error as GraphQLError) : "INTERNAL";
   if (code === "INTERNAL")
     return { formatted: { message: MASKED, ...place, extensions: { code } }, fault: cause ?? error };
   return { formatted: { message: (cause as GraphQLError).message, ...place, extensions: { code } }, fault: undefined };

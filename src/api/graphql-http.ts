@@ -37,6 +37,8 @@ export async function createGraphqlHttp({ config, schema, services, log }: Graph
     schema,
     logger: log,
     introspection: config.introspection,
+    // "Did you mean …?" spells out a schema that introspection would not show.
+    hideSchemaDetailsFromClientErrors: !config.introspection,
     includeStacktraceInErrorResponses: false,
     csrfPrevention: true,
     allowBatchedHttpRequests: false,

@@ -1,50 +1,17 @@
-/** GraphQL over WebSocket (graphql-transport-ws) at the API's own port: subscriptions only, by the limits of HTTP. */
+/** GraphQL over WebSocket (graphql-transport-ws) at the API's own port: how sockets open, stay alive and end. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { type ExecutionArgs, GraphQLError, getOperationAST } from "graphql";
-import {
-  CloseCode,
-  type Context as Connection,
-  type ExecutionResult,
-  makeServer,
-  type SubscribePayload,
-} from "graphql-ws";
+import { CloseCode, makeServer } from "graphql-ws";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { Viewer } from "../accounts/viewer";
-import { newId } from "../platform/ids";
-import { bearerOf } from "./authentication";
-import type { Context } from "./context";
-import { documentPreparer } from "./documents";
-import { presentError, withRequestId } from "./errors";
 import type { GraphqlDependencies } from "./graphql-http";
-import { createLoaders } from "./loaders";
-import { subscribeFresh } from "./subscribe";
+import { type ConnectionParams, type Peer, socketProtocol } from "./socket-protocol";
 
 const MESSAGE_BYTES_MAX = 64 * 1024;
-const SUBSCRIPTIONS_PER_SOCKET_MAX = 100;
 const PING_INTERVAL_MS = 12_000;
 /** With the 5 s for which a found key is remembered: how long a key that another process revoked stays in use. */
 const KEY_CHECK_INTERVAL_MS = 2_000;
-/** Close codes after which the stock client connects again; 4403 it repeats too, and is then refused. */
-const TRY_AGAIN_LATER = 1013;
+/** After it the stock client connects again. */
 const SERVICE_RESTART = 1012;
-
-interface Operation {
-  readonly requestId: string;
-  readonly gone: AbortController;
-}
-
-/** What is known of one socket. */
-interface Peer {
-  readonly socket: WebSocket;
-  readonly request: IncomingMessage;
-  readonly operations: Map<string, Operation>;
-  viewer: Viewer | null;
-  secret: string | null;
-  alive: boolean;
-}
-
-type PeerConnection = Connection<Record<string, unknown> | undefined, Peer>;
 
 export interface GraphqlWebSocket {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
@@ -57,7 +24,7 @@ export interface GraphqlWebSocket {
 export function createGraphqlWebSocket(dependencies: GraphqlDependencies): GraphqlWebSocket {
   const { services, log } = dependencies;
   const peers = new Set<Peer>();
-  const protocol = makeServer<Record<string, unknown> | undefined, Peer>(protocolOptions(dependencies));
+  const protocol = makeServer<ConnectionParams, Peer>(socketProtocol(dependencies));
   const wss = new WebSocketServer({
     noServer: true,
     maxPayload: MESSAGE_BYTES_MAX,
@@ -118,86 +85,6 @@ export function createGraphqlWebSocket(dependencies: GraphqlDependencies): Graph
     openSubscriptions: () => [...peers].reduce((sum, { operations }) => sum + operations.size, 0),
   };
 }
-
-function protocolOptions({ config, schema, services, log }: GraphqlDependencies) {
-  const prepare = documentPreparer(schema, config.introspection);
-  const present = (errors: readonly unknown[], requestId: string) =>
-    errors.map((error) => {
-      const { formatted, fault } = presentError(error);
-      if (fault) log.error({ err: fault, requestId }, "GraphQL subscription failed");
-      return withRequestId(formatted, requestId);
-    });
-  const forget = ({ extra: { operations } }: PeerConnection, id: string) => {
-    operations.get(id)?.gone.abort();
-    operations.delete(id);
-  };
-  return {
-    onConnect: async (connection: PeerConnection): Promise<boolean> => {
-      const peer = connection.extra;
-      const given = connection.connectionParams?.authorization ?? connection.connectionParams?.Authorization;
-      const secret = bearerOf(typeof given === "string" ? given : peer.request.headers.authorization);
-      try {
-        peer.viewer = await services.accounts.authenticate(secret ?? undefined);
-        peer.secret = secret ?? null;
-      } catch (err) {
-        log.warn({ err }, "WebSocket could not be authenticated");
-        close(peer.socket, TRY_AGAIN_LATER, "Try again later");
-      }
-      return peer.viewer !== null;
-    },
-    onSubscribe: (
-      connection: PeerConnection,
-      id: string,
-      payload: SubscribePayload,
-    ): ExecutionArgs | readonly GraphQLError[] => {
-      const operation: Operation = { requestId: newId(), gone: new AbortController() };
-      const { extra: peer } = connection;
-      peer.operations.set(id, operation);
-      if (peer.operations.size > SUBSCRIPTIONS_PER_SOCKET_MAX) {
-        return [refused(`A socket carries up to ${SUBSCRIPTIONS_PER_SOCKET_MAX} subscriptions.`)];
-      }
-      const document = typeof payload.query === "string" ? prepare(payload.query) : [refused("query is missing")];
-      if (!("kind" in document)) return document;
-      if (getOperationAST(document, payload.operationName)?.operation !== "subscription") {
-        return [refused("WebSockets carry subscriptions; send queries and mutations by POST, at the same URL.")];
-      }
-      const { viewer } = peer;
-      const contextValue: Context = {
-        viewer,
-        services,
-        loaders: createLoaders(services, viewer),
-        requestId: operation.requestId,
-        signal: operation.gone.signal,
-      };
-      return {
-        schema,
-        document,
-        operationName: payload.operationName,
-        variableValues: payload.variables,
-        contextValue,
-      } as ExecutionArgs;
-    },
-    subscribe: (args: ExecutionArgs) => subscribeFresh(args as ExecutionArgs & { contextValue: Context }),
-    onNext: (
-      _connection: PeerConnection,
-      _id: string,
-      _payload: SubscribePayload,
-      args: ExecutionArgs,
-      result: ExecutionResult,
-    ) => {
-      if (!result.errors) return undefined;
-      return { data: result.data ?? null, errors: present(result.errors, (args.contextValue as Context).requestId) };
-    },
-    onError: (connection: PeerConnection, id: string, _payload: SubscribePayload, errors: readonly unknown[]) => {
-      const requestId = connection.extra.operations.get(id)?.requestId ?? newId();
-      forget(connection, id);
-      return present(errors, requestId);
-    },
-    onComplete: forget,
-  };
-}
-
-const refused = (message: string) => new GraphQLError(message, { extensions: { code: "BAD_USER_INPUT" } });
 
 function handleProtocols(protocols: Set<string>): string | false {
   return protocols.has("graphql-transport-ws") ? "graphql-transport-ws" : false;

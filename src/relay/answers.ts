@@ -51,12 +51,9 @@ export class StreamAnswer implements Answer {
   accept(chunk: Buffer): boolean {
     let keepsUp = true;
     for (const event of this.scanner.push(chunk)) {
-      if (this.complete) {
-        // A blank line too many after `[DONE]` is an empty event, and harmless.
-        if (event.kind === "COMMENT") continue;
-        throw new DomainError("UPSTREAM_FAILED", "The provider sent more after the end of its answer.");
-      }
       if (!this.take(event)) keepsUp = false;
+      // The answer is whole; what follows it is no part of it, and no reason to call it broken.
+      if (this.complete) break;
     }
     return keepsUp;
   }

@@ -45,7 +45,8 @@ class Attempt implements UpstreamHandler {
   private total: NodeJS.Timeout | null = null;
   private ended = false;
   private closed = false;
-  private sawBytes = false;
+  /** The timer is the one between two chunks, no more that of the first byte. */
+  private awaitsBytes = false;
 
   constructor(
     private readonly options: AttemptOptions,
@@ -57,7 +58,7 @@ class Attempt implements UpstreamHandler {
     this.timer = setTimeout(() => this.timedOut(), timeouts.firstByteTimeoutMs);
     this.total = setTimeout(() => this.timedOut(), Math.max(1, deadlineMs - performance.now()));
     client.whenDrained(() => {
-      this.timer?.refresh();
+      this.awaitBytes();
       this.exchange?.resume();
     });
     this.cancel = upstreams.dispatch(attempt, this).cancel;
@@ -72,7 +73,7 @@ class Attempt implements UpstreamHandler {
   }
 
   onBytes(chunk: Buffer): void {
-    const { answer, timeouts } = this.options;
+    const { answer } = this.options;
     if (this.ended) {
       // Bytes after the end make the socket unfit for the next request.
       this.exchange?.abort(new Error("bytes after the end of the answer"));
@@ -81,16 +82,26 @@ class Attempt implements UpstreamHandler {
     try {
       const keepsUp = answer.accept(chunk);
       if (answer.complete) return this.finish({ kind: "COMPLETE" });
-      if (!keepsUp) this.exchange?.pause();
+      if (!keepsUp) return this.pause();
     } catch {
       return this.stop(this.broken("CUT"), "not a proper answer");
     }
-    if (this.sawBytes) this.timer?.refresh();
-    else if (answer.committed || !answer.streamed) {
-      this.sawBytes = true;
-      clearTimeout(this.timer ?? undefined);
-      this.timer = setTimeout(() => this.timedOut(), timeouts.idleTimeoutMs);
-    }
+    // Roles and comments are no sign of an answer: they do not stop the clock of the first byte.
+    if (answer.committed || !answer.streamed) this.awaitBytes();
+  }
+
+  /** It is the client that does not read; its own limit decides, not the provider's. */
+  private pause(): void {
+    this.exchange?.pause();
+    clearTimeout(this.timer ?? undefined);
+    this.awaitsBytes = false;
+  }
+
+  private awaitBytes(): void {
+    if (this.awaitsBytes) return void this.timer?.refresh();
+    this.awaitsBytes = true;
+    clearTimeout(this.timer ?? undefined);
+    this.timer = setTimeout(() => this.timedOut(), this.options.timeouts.idleTimeoutMs);
   }
 
   onEnd(): void {

@@ -108,8 +108,7 @@ class Exchange {
       client,
       timeouts: this.relay.config.upstream,
       deadlineMs: this.options.startedMs + this.relay.config.upstream.totalTimeoutMs,
-    });
-    routing.attemptEnded(route);
+    }).finally(() => routing.attemptEnded(route));
     const durationMs = Math.round(performance.now() - beganMs);
     this.attempts.push({ endpointId: route.endpointId, result: resultOf(end), durationMs });
     if (end.kind === "FAILED" || end.kind === "CUT") {

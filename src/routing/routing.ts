@@ -151,7 +151,7 @@ export class Routing {
     const { kind } = requireKind(viewer, "READ", "STARTUP", "PROVIDER", "OPERATOR");
     const query = this.dependencies.db.source.getRepository(RoutingDecision).createQueryBuilder("d");
     if (kind === "PROVIDER") {
-      query.andWhere(":providerId = ANY (d.providerIds)", { providerId: organisationScope(viewer, "READ", null) });
+      query.andWhere("d.providerIds @> :providerIds", { providerIds: [organisationScope(viewer, "READ", null)] });
     } else {
       const startupId = organisationScope(viewer, "READ", filter.startupId);
       if (startupId !== null) query.andWhere("d.startupId = :startupId", { startupId });

@@ -35,7 +35,7 @@ export interface UpstreamHandler {
   onStart(exchange: UpstreamExchange, status: number, headers: IncomingHttpHeaders): void;
   onBytes(chunk: Buffer): void;
   onEnd(): void;
-  /** Also after `abort`. Called at most once, and not after `onEnd`. */
+  /** Also when the attempt could not even start, and after `abort`. Called at most once, and not after `onEnd`. */
   onError(error: Error): void;
 }
 
@@ -70,31 +70,39 @@ export class Upstreams {
     });
   }
 
-  /** Starts one attempt; everything that follows comes through `handler`. Returns how to cancel it before it started. */
+  /**
+   * Starts one attempt; everything that follows comes through `handler`, errors of the start included, never before this
+   * returns. Returns how to cancel it, which works before it started, too.
+   */
   dispatch(attempt: UpstreamAttempt, handler: UpstreamHandler): { cancel(reason: Error): void } {
     let controller: Dispatcher.DispatchController | null = null;
     let cancelled: Error | null = null;
-    this.poolFor(attempt.endpoint, attempt.startupId).dispatch(
-      { method: attempt.method, path: attempt.path, headers: this.headers(attempt), body: attempt.body },
-      {
-        onRequestStart(started) {
-          controller = started;
-          if (cancelled !== null) started.abort(cancelled);
+    try {
+      this.poolFor(attempt.endpoint, attempt.startupId).dispatch(
+        { method: attempt.method, path: attempt.path, headers: this.headers(attempt), body: attempt.body },
+        {
+          onRequestStart(started) {
+            controller = started;
+            if (cancelled !== null) started.abort(cancelled);
+          },
+          onResponseStart(started, status, headers) {
+            // Interim answers (103) are not the answer.
+            if (status >= 200) handler.onStart(started, status, headers);
+          },
+          onResponseData(_, chunk) {
+            handler.onBytes(chunk);
+          },
+          onResponseEnd() {
+            handler.onEnd();
+          },
+          onResponseError(_, error) {
+            queueMicrotask(() => handler.onError(error));
+          },
         },
-        onResponseStart(started, status, headers) {
-          handler.onStart(started, status, headers);
-        },
-        onResponseData(_, chunk) {
-          handler.onBytes(chunk);
-        },
-        onResponseEnd() {
-          handler.onEnd();
-        },
-        onResponseError(_, error) {
-          handler.onError(error);
-        },
-      },
-    );
+      );
+    } catch (error) {
+      queueMicrotask(() => handler.onError(error as Error));
+    }
     return {
       cancel(reason) {
         cancelled = reason;

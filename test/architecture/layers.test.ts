@@ -85,7 +85,9 @@ describe("the house", () => {
     const wrong = imports.filter(({ from, to }) => {
       const sameFolder = from.split("/")[0] === to.split("/")[0];
       const target = floorOf(to);
-      return !sameFolder && !(target !== undefined && target < floorOf(from)!);
+      // bin/ starts the demo, which stands beside the house.
+      const startsDemo = from.startsWith("bin/") && to.startsWith("demo/");
+      return !sameFolder && !startsDemo && !(target !== undefined && target < floorOf(from)!);
     });
     expect(wrong.map(({ from, to }) => `${from} → ${to}: move the rule down or the caller up`)).toEqual([]);
   });

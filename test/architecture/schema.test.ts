@@ -26,6 +26,7 @@ import { printContract } from "../../src/api/print-contract";
 import { errorTable } from "../../src/platform/errors";
 import { RefusalReason } from "../../src/routing/refusal";
 import { subscriptionClasses } from "../../subscriptions";
+import { startupFields } from "../api/startup-fields";
 
 const schema: GraphQLSchema = buildApiSchema([...resolverClasses, ...subscriptionClasses]);
 const builtIn = new Set(["String", "Boolean", "Int", "Float", "ID"]);
@@ -122,30 +123,6 @@ describe("the contract", () => {
     expect(decodeId(Buffer.from(`Secret:${uuid}`).toString("base64url"))).toBeNull();
   });
 });
-
-/** What a startup's key is answered on; the tests of the API hold that all else refuses it. */
-const startupFields = {
-  query: [
-    "viewer",
-    "organisations",
-    "members",
-    "apiKeys",
-    "accelerators",
-    "pricingTiers",
-    "rateCard",
-    "fixings",
-    "revenueEstimate",
-    "creditLots",
-    "creditBalance",
-    "usage",
-    "routingDecisions",
-    "slaTiers",
-    "node",
-    "nodes",
-  ],
-  mutation: ["memberAdd", "apiKeyCreate", "apiKeyRevoke"],
-  subscription: ["creditBalance"],
-};
 
 /** What a startup finds behind an interface: itself, and its own objects. */
 const startupOwn = new Set(["Startup", "Member", "ApiKey", "CreditLot", "Usage", "RoutingDecision", "Fixing"]);

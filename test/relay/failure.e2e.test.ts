@@ -317,7 +317,7 @@ describe("a supply that is not what it was", () => {
 
   it("does not send work where no capacity is listed", async () => {
     const { capacity } = world.services;
-    const { rows } = await capacity.windows(first.viewer, { first: 10 } as never, {}).then((page) => ({ rows: page.rows }));
+    const { rows } = await capacity.windows(first.viewer, { first: 10 }, { kind: "BASELINE" });
     await capacity.cancelWindow(first.viewer, rows[0]!.id);
     await world.refresh();
     expect(await served(second)).toBe("NO_CAPACITY_WINDOW");
