@@ -8,8 +8,6 @@ import { MemoryBus } from "../src/events/event-bus";
 import { startJobs } from "../src/jobs";
 import { systemClock } from "../src/platform/clock";
 import type { Config } from "../src/platform/config";
-import { migrate, openDatabase } from "../src/platform/database";
-import { startEmbeddedPostgres } from "../src/platform/embedded-postgres";
 import { closeGracefully, listen } from "../src/platform/http-server";
 import type { Log } from "../src/platform/log";
 import { createMetrics } from "../src/platform/metrics";
@@ -19,6 +17,7 @@ import { createRelayServer } from "../src/relay/server";
 import { createServices, type Services } from "../src/services";
 import { openRelayIdentity, type RelayIdentity } from "../src/upstreams/identity";
 import { subscriptionClasses } from "../subscriptions";
+import { openPepper, openStore } from "./store";
 
 export interface Exergy {
   readonly services: Services;
@@ -31,13 +30,11 @@ export interface Exergy {
 
 /** Everything that was opened is handed to `shutdown`, which closes it in reverse order. Errors: PortUnavailable, EmbeddedPostgresError, those of pg. */
 export async function startExergy(config: Config, log: Log, shutdown: Pick<Shutdown, "add">): Promise<Exergy> {
-  const database = await openStore(config, log, shutdown);
+  const store = await openStore(config, log, shutdown);
+  const { db } = store;
   const secrets = await openSecrets(join(config.dataDirectory, "secrets"));
-  const db = await openDatabase({ url: database.url, poolMax: config.databasePoolMax });
-  shutdown.add("database connections", () => db.close());
-  for (const name of await migrate(db)) log.info({ migration: name }, "migrated");
   const identity = await openRelayIdentity(secrets, systemClock.nowMs());
-  const pepper = Buffer.from(await secrets.readOrCreate("api-key-pepper", newPepper), "base64");
+  const pepper = await openPepper(config);
   const publicUrl = config.publicUrl ?? `http://localhost:${config.port}`;
   const bus = new MemoryBus((error) => log.error({ err: error }, "a listener failed"));
   const services = createServices(
@@ -63,18 +60,7 @@ export async function startExergy(config: Config, log: Log, shutdown: Pick<Shutd
   const jobs = startJobs(services, { config, db, log });
   shutdown.add("jobs", () => jobs.stop());
   const edges = await openEdges(config, log, shutdown, services, identity);
-  return { services, identity, ...edges, databaseUrl: database.url, database: database.kind };
-}
-
-async function openStore(
-  config: Config,
-  log: Log,
-  shutdown: Pick<Shutdown, "add">,
-): Promise<{ url: string; kind: "embedded" | "external" }> {
-  if (config.databaseUrl !== undefined) return { url: config.databaseUrl, kind: "external" };
-  const embedded = await startEmbeddedPostgres(config.dataDirectory, { log: (line) => log.debug(line) });
-  shutdown.add("embedded PostgreSQL", () => embedded.stop());
-  return { url: embedded.url, kind: "embedded" };
+  return { services, identity, ...edges, databaseUrl: store.url, database: store.kind };
 }
 
 async function openEdges(
@@ -107,10 +93,6 @@ async function openEdges(
   });
   const host = ["0.0.0.0", "::"].includes(config.host) ? "localhost" : config.host;
   return { apiUrl: `http://${host}:${port}`, relayUrl: `http://${host}:${relayPort}` };
-}
-
-function newPepper(): string {
-  return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64");
 }
 
 /** A provider whose endpoint is one of our own doors would make us call ourselves. */

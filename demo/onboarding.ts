@@ -125,7 +125,7 @@ export async function list({ operator }: World, provider: ProviderParticipant): 
       caPem: identity.caPem,
     },
   });
-  await process.tellAudience(audienceOf(endpoint.id));
+  await process.tellAudience(endpoint.relayAudience);
   for (const offered of script.offerings) {
     const { offering } = await api.act(OfferingPublishDocument, {
       input: { endpointId: endpoint.id, upstreamModel: offered.model, ...offered },
@@ -164,10 +164,4 @@ export async function fund({ capitalPartner: partner, startups: funded }: World)
     await partner.api.act(DrawdownCreateDocument, draw);
   }
   return opened.id;
-}
-
-/** Relay tokens are made out to the id behind the opaque one. */
-function audienceOf(endpointId: string): string {
-  const [, id = ""] = Buffer.from(endpointId, "base64url").toString().split(":");
-  return id;
 }

@@ -14,10 +14,7 @@ export type LedgerAccountKind =
 
 @Entity("ledger_account")
 @Check("ledger_account_ledger_check", "ledger IN ('USD','CRD')")
-@Check(
-  "ledger_account_limit_check",
-  "NOT limited OR debits_pending + debits_posted <= credits_posted",
-)
+@Check("ledger_account_limit_check", "NOT limited OR debits_pending + debits_posted <= credits_posted")
 @Check(
   "ledger_account_counters_check",
   "debits_pending >= 0 AND debits_posted >= 0 AND credits_pending >= 0 AND credits_posted >= 0",

@@ -7,7 +7,8 @@ const snake = (name: string): string =>
     .replace(/([0-9])([A-Z])/g, "$1_$2")
     .toLowerCase();
 
-const tableName = (table: Table | string): string => (typeof table === "string" ? table : table.name).replace(/^.*\./, "");
+const tableName = (table: Table | string): string =>
+  (typeof table === "string" ? table : table.name).replace(/^.*\./, "");
 
 export class DatabaseNames extends DefaultNamingStrategy implements NamingStrategyInterface {
   override columnName(property: string, given: string | undefined, prefixes: string[]): string {

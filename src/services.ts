@@ -62,5 +62,19 @@ export function createServices(platform: Platform, bus: EventBus) {
   const sla = new Sla({ db, outbox, clock });
   const routing = new Routing({ db, bus, clock, log, capacity, pricing });
   const payouts = new Payouts({ db });
-  return { accounts, catalog, capacity, pricing, ledger, funding, metering, sla, routing, payouts, outbox, upstreams, bus };
+  return {
+    accounts,
+    catalog,
+    capacity,
+    pricing,
+    ledger,
+    funding,
+    metering,
+    sla,
+    routing,
+    payouts,
+    outbox,
+    upstreams,
+    bus,
+  };
 }

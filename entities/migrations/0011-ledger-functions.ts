@@ -21,7 +21,9 @@ const legId = `
 
 /**
  * Batches are parsed from JSON once, into arrays of these: reading a member out of a json value parses the whole value
- * again each time, which was two thirds of a commit. The reader says ROWS 256, or the planner would expect ten items,
+ * again each time, which was two thirds of a commit. Plans are kept per connection, and one made while a table is small
+ * would go on to scan it whole when it is not: hence no sequential scans in the functions, and look-ups behind OFFSET 0,
+ * which the planner can only do by index. The reader says ROWS 256, or the planner would expect ten items,
  * join everything by nested loops and go quadratic. Names in camel case are JSON members.
  */
 const types = `
@@ -35,7 +37,7 @@ const types = `
   LANGUAGE plpgsql ROWS 256 AS $$ BEGIN RETURN QUERY SELECT * FROM unnest(items) WITH ORDINALITY; END $$;`;
 
 /**
- * What a startup's next hold can draw on, oldest lot first. At most 256 lots at once, because a leg's number within its
+ * What a startup's next hold can draw on, oldest lot first. At most 255 lots at once, because a leg's number within its
  * request has so much room: the lots behind them come into reach when these are spent.
  */
 const openLots = `
@@ -86,7 +88,7 @@ const post = `
  */
 const placeHolds = `
   CREATE FUNCTION ledger_place_holds(items hold_request[])
-  RETURNS TABLE (ord bigint, code text, available bigint) LANGUAGE plpgsql SET enable_seqscan = off AS $$
+  RETURNS TABLE (ord bigint, code text, available bigint) LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
   #variable_conflict use_column
   DECLARE
     refused_ords bigint[] := '{}';
@@ -177,7 +179,7 @@ const placeHolds = `
 const resolveHolds = `
   CREATE FUNCTION ledger_resolve_holds(items hold_resolution[])
   RETURNS TABLE (ord bigint, hold_id uuid, startup_id uuid, rate_card_id uuid, code text, charged bigint, spread bigint, fresh boolean)
-  LANGUAGE plpgsql SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
   #variable_conflict use_column
   BEGIN
     INSERT INTO ledger_account (id, name, ledger, kind, organisation_id, period, limited, created_at)
@@ -269,7 +271,8 @@ export class LedgerFunctions implements MigrationInterface {
   readonly name = "ledger-functions-1763900000011";
 
   async up(runner: QueryRunner): Promise<void> {
-    for (const statement of [lock, legId, types, openLots, post, placeHolds, resolveHolds]) await runner.query(statement);
+    for (const statement of [lock, legId, types, openLots, post, placeHolds, resolveHolds])
+      await runner.query(statement);
     await runner.query(`
       INSERT INTO ledger_account (id, name, ledger, kind, limited, created_at) VALUES
         (gen_random_uuid(), 'cash:trust', 'USD', 'CASH_TRUST', false, now()),

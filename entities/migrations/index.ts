@@ -13,4 +13,18 @@ import { LedgerFunctions } from "./0011-ledger-functions";
 import { SettlementFunction } from "./0012-settlement-function";
 import { ReferenceData } from "./0013-reference-data";
 
-export const migrations = [Accounts, Catalog, Capacity, Pricing, Ledger, Funding, Metering, Sla, Routing, Events, LedgerFunctions, SettlementFunction, ReferenceData] as const;
+export const migrations = [
+  Accounts,
+  Catalog,
+  Capacity,
+  Pricing,
+  Ledger,
+  Funding,
+  Metering,
+  Sla,
+  Routing,
+  Events,
+  LedgerFunctions,
+  SettlementFunction,
+  ReferenceData,
+] as const;

@@ -19,6 +19,7 @@ export class EndpointView extends Node {
   @Of(() => EndpointKind, "The kind of workload it takes.") kind!: EndpointKind;
   @Of(() => EndpointTenancy, "Whether its GPUs are shared between clients.") tenancy!: EndpointTenancy;
   @Text("Base URL of its OpenAI-compatible API.") baseUrl!: string;
+  @Text("The `aud` of relay tokens that are made out for it: its server accepts no other.") relayAudience!: string;
   @Text("Region, e.g. `eu-north`.") region!: string;
   @Text("Zone within the region.") zone!: string;
   @Whole("GPUs behind it.") gpuCount!: number;

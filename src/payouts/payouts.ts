@@ -33,7 +33,7 @@ const statement = (backwards: boolean) => ({
           CROSS JOIN LATERAL (
             SELECT count(*) AS requests, coalesce(sum(r.gpu_nanos), 0) AS gpu_nanos
               FROM usage_record r WHERE r.provider_id = a.organisation_id AND r.period = a.period) u
-          WHERE a.kind = 'PROVIDER_PAYABLE'
+          WHERE a.kind = 'PROVIDER_PAYABLE' AND a.credits_posted > 0
             AND ($1::uuid IS NULL OR a.organisation_id = $1)
             AND ($2::text IS NULL OR a.period = $2)
             AND ($3::uuid IS NULL OR (a.period, a.id) < (SELECT c.period, c.id FROM ledger_account c WHERE c.id = $3))

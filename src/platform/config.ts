@@ -81,10 +81,15 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const faults = parsed.success
     ? crossChecks(parsed.data)
     : parsed.error.issues.map(
-        (issue) => `${issue.path.join(".")}: ${issue.message} (got ${JSON.stringify(given[String(issue.path[0])])})`,
+        (issue) => `${issue.path.join(".")}: ${issue.message}${gotten(String(issue.path[0]), given)}`,
       );
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
   return freeze(parsed.data);
+}
+
+/** A database URL holds a password: a fault in it is told without repeating it. */
+function gotten(name: string, given: Readonly<Record<string, string | undefined>>): string {
+  return name === "DATABASE_URL" ? "" : ` (got ${JSON.stringify(given[name])})`;
 }
 
 function crossChecks(env: Environment): string[] {

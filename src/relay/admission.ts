@@ -27,14 +27,24 @@ export interface AdmissionOptions {
 }
 
 const BYTES_PER_TOKEN_ESTIMATE = 4;
+const HOLD_ROUNDS_MAX = 3;
 
 /** Errors: BAD_USER_INPUT, MODEL_NOT_FOUND, CONTEXT_TOO_LONG, NO_ROUTE, INSUFFICIENT_CREDITS, DATABASE_UNAVAILABLE. */
-export async function admit(options: AdmissionOptions, viewer: Viewer, asked: ChatRequest, requestId: string): Promise<Admission> {
+export async function admit(
+  options: AdmissionOptions,
+  viewer: Viewer,
+  asked: ChatRequest,
+  requestId: string,
+): Promise<Admission> {
   const model = asked.model;
   if (model === undefined) throw new DomainError("BAD_USER_INPUT", "`model` is required.", { field: "model" });
   const routes = options.routing.routesOf(model)?.filter((route) => route.offeringState === "LIVE") ?? [];
   if (routes.length === 0) {
-    throw new DomainError("MODEL_NOT_FOUND", `The model \`${model}\` does not exist or is not offered. GET /v1/models lists what is.`, { field: "model" });
+    throw new DomainError(
+      "MODEL_NOT_FOUND",
+      `The model \`${model}\` does not exist or is not offered. GET /v1/models lists what is.`,
+      { field: "model" },
+    );
   }
   const quotes = routes.flatMap((route) => (route.quote === null ? [] : [route.quote]));
   if (quotes.length === 0) throw new DomainError("NO_ROUTE", `No price is fixed for \`${model}\` at the moment.`);
@@ -80,22 +90,39 @@ async function holdFor(
   const hold = async (maxTokens: number) => {
     const heldNanoCredit = holdAmountNanoCredit(terms.quotes, { promptTokens, completionTokens: maxTokens * asked.n });
     const rateCardId = terms.quotes[0]!.card.id;
-    await metering.authorise({ requestId, startupId: viewer.organisationId, amountNanoCredit: heldNanoCredit, rateCardId, ttlMs: holdTtlMs });
+    await metering.authorise({
+      requestId,
+      startupId: viewer.organisationId,
+      amountNanoCredit: heldNanoCredit,
+      rateCardId,
+      ttlMs: holdTtlMs,
+    });
     return { heldNanoCredit, maxTokens };
   };
-  try {
-    return await hold(terms.maxTokens);
-  } catch (error) {
-    if (!(error instanceof DomainError) || error.code !== "INSUFFICIENT_CREDITS") throw error;
-    const available = error.details?.availableNanoCredit as bigint;
-    const affordable = Math.floor(affordableCompletionTokens(terms.quotes, promptTokens, available, terms.maxTokens * asked.n) / asked.n);
-    if (asked.maxTokens === undefined && affordable >= 1) return hold(affordable);
-    throw new DomainError(
-      "INSUFFICIENT_CREDITS",
-      affordable >= 1
-        ? `The credit that is left covers ${affordable} output tokens of the ${terms.maxTokens} asked for. Lower max_tokens or add credit.`
-        : "The credit that is left does not cover this prompt. Add credit.",
-      { details: { ...error.details, affordableTokens: affordable } },
-    );
+  let maxTokens = terms.maxTokens;
+  for (let round = 1; ; round++) {
+    try {
+      return await hold(maxTokens);
+    } catch (error) {
+      if (!(error instanceof DomainError) || error.code !== "INSUFFICIENT_CREDITS") throw error;
+      const available = error.details?.availableNanoCredit as bigint;
+      const affordable = Math.floor(
+        affordableCompletionTokens(terms.quotes, promptTokens, available, terms.maxTokens * asked.n) / asked.n,
+      );
+      // What was available may be another request's by the next look: more than one round, but not for ever.
+      if (asked.maxTokens !== undefined || affordable < 1 || round === HOLD_ROUNDS_MAX)
+        throw tooLittle(error, affordable, terms.maxTokens);
+      maxTokens = affordable;
+    }
   }
+}
+
+function tooLittle(error: DomainError, affordableTokens: number, maxTokens: number): DomainError {
+  return new DomainError(
+    "INSUFFICIENT_CREDITS",
+    affordableTokens >= 1
+      ? `The credit that is left covers ${affordableTokens} output tokens of the ${maxTokens} asked for. Lower max_tokens or add credit.`
+      : "The credit that is left does not cover this prompt. Add credit.",
+    { details: { ...error.details, affordableTokens } },
+  );
 }

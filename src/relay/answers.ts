@@ -93,7 +93,8 @@ export class StreamAnswer implements Answer {
     const named = this.options.modelName.replaceIn(bytes);
     if (this.committed) return this.options.client.write(named);
     this.preambleBytes += named.length;
-    if (this.preambleBytes > PREAMBLE_BYTES_MAX) throw new DomainError("UPSTREAM_FAILED", "The provider sent no content.");
+    if (this.preambleBytes > PREAMBLE_BYTES_MAX)
+      throw new DomainError("UPSTREAM_FAILED", "The provider sent no content.");
     this.preamble.push(named);
     return true;
   }

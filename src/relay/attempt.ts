@@ -16,6 +16,10 @@ export type AttemptEnd =
   | { readonly kind: "REJECTED"; readonly status: number }
   | { readonly kind: "CLIENT_GONE" };
 
+/** Codes of the socket, of name resolution and of certificates that say: not to this address. */
+const refused =
+  /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_|ERR_TLS|ERR_SSL|ERR_OSSL|CERT_|DEPTH_|UNABLE_|SELF_SIGNED)/;
+
 export interface AttemptTimeouts {
   readonly firstByteTimeoutMs: number;
   readonly idleTimeoutMs: number;
@@ -118,7 +122,7 @@ class Attempt implements UpstreamHandler {
   onError(error: Error): void {
     this.closed = true;
     if (this.ended) return this.clearTimers();
-    const failure = this.exchange === null && isConnectError(error) ? "CONNECT" : "CUT";
+    const failure = this.exchange === null ? beforeAnswer(error) : "CUT";
     this.finish(this.broken(failure));
   }
 
@@ -172,9 +176,9 @@ function retryAfter(header: string | string[] | undefined): number | undefined {
   return Number.isFinite(ms) && ms > 0 ? ms : undefined;
 }
 
-function isConnectError(error: Error): boolean {
-  const code = (error as { code?: unknown }).code;
-  return typeof code === "string" && /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_|UND_ERR_CONNECT|ETIMEDOUT|ERR_TLS|ERR_SSL|CERT_|DEPTH_|UNABLE_|SELF_SIGNED)/.test(code)
-    ? true
-    : error.name === "EgressRefused";
+/** Only a refusal proves that nobody is there: a connect that takes too long may be the way, or our own load. */
+function beforeAnswer(error: Error): FailureKind {
+  const { code } = error as { code?: unknown };
+  if (code === "UND_ERR_CONNECT_TIMEOUT" || code === "ETIMEDOUT") return "TIMEOUT";
+  return error.name === "EgressRefused" || (typeof code === "string" && refused.test(code)) ? "CONNECT" : "CUT";
 }

@@ -4,10 +4,12 @@ import type { Accounts } from "../accounts/accounts";
 import type { Viewer } from "../accounts/viewer";
 import { DomainError } from "../platform/errors";
 
+/** The scheme's name may come in any case (RFC 9110 §11.1). */
+const bearer = /^bearer +(\S+) *$/i;
+
 /** Errors: UNAUTHENTICATED, FORBIDDEN. Answers without waiting when the key was seen within the last seconds. */
 export function authenticate(accounts: Accounts, request: IncomingMessage): Viewer | Promise<Viewer> {
-  const header = request.headers.authorization;
-  const secret = header?.startsWith("Bearer ") ? header.slice(7).trim() : undefined;
+  const secret = bearer.exec(request.headers.authorization ?? "")?.[1];
   const cached = accounts.authenticateCached(secret);
   return cached === undefined ? accounts.authenticate(secret).then(mayInfer) : mayInfer(cached);
 }

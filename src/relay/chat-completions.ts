@@ -5,7 +5,7 @@ import type { UsageOutcome } from "../../schema/enums";
 import type { Delivery, Settlement } from "../metering/metering";
 import { boundUsage } from "../metering/usage-bounds";
 import { DomainError } from "../platform/errors";
-import { readBody } from "../platform/http-server";
+import { BodyAborted, readBody } from "../platform/http-server";
 import type { Route } from "../routing/routing";
 import { type Admission, admit } from "./admission";
 import { BufferedAnswer, StreamAnswer } from "./answers";
@@ -22,14 +22,26 @@ const ATTEMPTS_MAX = 3;
 export const HOLD_GRACE_MS = 30_000;
 const DONE = "data: [DONE]\n\n";
 
-export async function chatCompletions(relay: RelayContext, request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
+export async function chatCompletions(
+  relay: RelayContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestId: string,
+): Promise<void> {
   const startedMs = performance.now();
   const viewer = await authenticate(relay.accounts, request);
+  // A client that left while its key was looked up sends no end of its body: nobody would wake us.
+  if (request.destroyed) throw new BodyAborted("the client left before its request was read");
   const body = await readBody(request, relay.config.relay.bodyLimitBytes);
   const asked = scanChatRequest(body);
   const client = new ClientConnection(response);
   const holdTtlMs = relay.config.upstream.totalTimeoutMs + HOLD_GRACE_MS;
-  const admission = await admit({ routing: relay.routing, metering: relay.metering, holdTtlMs }, viewer, asked, requestId);
+  const admission = await admit(
+    { routing: relay.routing, metering: relay.metering, holdTtlMs },
+    viewer,
+    asked,
+    requestId,
+  );
   await new Exchange(relay, { request: asked, body, admission, client, response, startedMs }).run();
 }
 
@@ -89,7 +101,8 @@ class Exchange {
     const { admission, client, request } = this.options;
     const { routing, sla } = this.relay;
     const beganMs = performance.now();
-    const answer = request.stream ? this.streamAnswer(route) : new BufferedAnswer(new ModelName(admission.model));
+    const answer = request.stream ? this.streamAnswer() : new BufferedAnswer(new ModelName(admission.model));
+    const upstreamBody = this.upstreamBody(route);
     this.tried.add(route.endpointId);
     routing.attemptBegan(route);
     const end = await runAttempt({
@@ -101,7 +114,7 @@ class Exchange {
         attempt: number,
         method: "POST",
         path: "/v1/chat/completions",
-        body: this.upstreamBody(route),
+        body: upstreamBody,
         accept: request.stream ? "text/event-stream" : "application/json",
       },
       answer,
@@ -124,7 +137,10 @@ class Exchange {
       case "COMPLETE": {
         const latencyMs = this.ttftMs ?? durationMs;
         routing.succeeded(route, latencyMs);
-        sla.observeAttempt(route.endpointId, this.ttftMs === null ? { failed: false } : { failed: false, ttftMs: this.ttftMs });
+        sla.observeAttempt(
+          route.endpointId,
+          this.ttftMs === null ? { failed: false } : { failed: false, ttftMs: this.ttftMs },
+        );
         await this.complete(route, answer);
         return true;
       }
@@ -140,7 +156,7 @@ class Exchange {
     }
   }
 
-  private streamAnswer(route: Route): StreamAnswer {
+  private streamAnswer(): StreamAnswer {
     const { admission, client, request, response, startedMs } = this.options;
     const beganMs = performance.now();
     return new StreamAnswer({
@@ -197,7 +213,9 @@ class Exchange {
 
   private async cut(route: Route, answer: StreamAnswer | BufferedAnswer): Promise<void> {
     await this.settle(route, answer, "PARTIAL").catch((error: unknown) => this.logUnsettled(error));
-    this.endStream(new DomainError("UPSTREAM_TRUNCATED", "The provider's answer broke off. What was delivered is charged."));
+    this.endStream(
+      new DomainError("UPSTREAM_TRUNCATED", "The provider's answer broke off. What was delivered is charged."),
+    );
     this.finish("FAILED", route, "cut");
   }
 
@@ -210,7 +228,10 @@ class Exchange {
 
   private async reject(status: number): Promise<void> {
     await this.release();
-    const error = new DomainError("BAD_USER_INPUT", `The model's server refused the request as invalid (status ${status}). Check its parameters.`);
+    const error = new DomainError(
+      "BAD_USER_INPUT",
+      `The model's server refused the request as invalid (status ${status}). Check its parameters.`,
+    );
     sendError(this.options.response, this.options.admission.requestId, error);
     this.finish("FAILED", null, "rejected");
   }
@@ -225,16 +246,26 @@ class Exchange {
   private noAnswer(): DomainError {
     const failure = this.lastFailure?.kind === "FAILED" ? this.lastFailure.failure : null;
     if (failure === null) {
-      const reasons = [...new Set(this.candidates.map((candidate) => candidate.refusal).filter((reason) => reason !== null))];
-      return new DomainError("NO_ROUTE", "Providers offer the model, but none can take the request now.", { details: { reasons } });
+      const reasons = [
+        ...new Set(this.candidates.map((candidate) => candidate.refusal).filter((reason) => reason !== null)),
+      ];
+      return new DomainError("NO_ROUTE", "Providers offer the model, but none can take the request now.", {
+        details: { reasons },
+      });
     }
-    if (failure === "THROTTLED") return new DomainError("NO_ROUTE", "Every provider of the model is at its limit. Try again shortly.");
+    if (failure === "THROTTLED")
+      return new DomainError("NO_ROUTE", "Every provider of the model is at its limit. Try again shortly.");
     const tries = `${this.attempts.length} attempt${this.attempts.length === 1 ? "" : "s"}`;
-    if (failure === "TIMEOUT") return new DomainError("UPSTREAM_TIMEOUT", `No provider answered in time (${tries}). Nothing was charged.`);
+    if (failure === "TIMEOUT")
+      return new DomainError("UPSTREAM_TIMEOUT", `No provider answered in time (${tries}). Nothing was charged.`);
     return new DomainError("UPSTREAM_FAILED", `No provider answered (${tries}). Nothing was charged.`);
   }
 
-  private async settle(route: Route, answer: StreamAnswer | BufferedAnswer, outcome: UsageOutcome): Promise<Settlement | null> {
+  private async settle(
+    route: Route,
+    answer: StreamAnswer | BufferedAnswer,
+    outcome: UsageOutcome,
+  ): Promise<Settlement | null> {
     const { admission, request, startedMs } = this.options;
     const usage = boundUsage(answer.delivered.usage, {
       promptBytes: request.promptBytes,
@@ -247,7 +278,11 @@ class Exchange {
       await this.release();
       return null;
     }
-    if (usage.clamped) this.relay.log.warn({ requestId: admission.requestId, endpointId: route.endpointId }, "reported usage is outside what the relay saw");
+    if (usage.clamped)
+      this.relay.log.warn(
+        { requestId: admission.requestId, endpointId: route.endpointId },
+        "reported usage is outside what the relay saw",
+      );
     const delivery: Delivery = {
       requestId: admission.requestId,
       startupId: admission.startupId,
@@ -284,7 +319,10 @@ class Exchange {
   }
 
   private logUnsettled(error: unknown): void {
-    this.relay.log.error({ err: error, requestId: this.options.admission.requestId }, "delivered, not settled: the hold stays until the sweep");
+    this.relay.log.error(
+      { err: error, requestId: this.options.admission.requestId },
+      "delivered, not settled: the hold stays until the sweep",
+    );
   }
 
   private finish(outcome: "SERVED" | "REROUTED" | "FAILED" | "ABORTED", route: Route | null, label: string): void {

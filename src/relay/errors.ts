@@ -1,8 +1,8 @@
 /** Error table → OpenAI error body: what the official client turns into its typed errors. */
 import type { ServerResponse } from "node:http";
+import { formatNano } from "../money/nano";
 import { asUnavailable } from "../platform/database";
 import { DomainError, errorTable } from "../platform/errors";
-import { formatNano } from "../money/nano";
 
 export interface OpenAiError {
   readonly status: number;
@@ -14,14 +14,25 @@ export interface OpenAiError {
 export function asDomainError(error: unknown): DomainError {
   const known = asUnavailable(error);
   if (known instanceof DomainError) return known;
-  return new DomainError("INTERNAL", "Something went wrong on our side. Quote the request id when you report it.", { cause: error });
+  return new DomainError("INTERNAL", "Something went wrong on our side. Quote the request id when you report it.", {
+    cause: error,
+  });
 }
 
 export function openAiError(error: DomainError): OpenAiError {
   const row = errorTable[error.code];
-  const details = error.details === undefined ? {} : Object.fromEntries(Object.entries(error.details).map(([key, value]) => wireDetail(key, value)));
+  const details =
+    error.details === undefined
+      ? {}
+      : Object.fromEntries(Object.entries(error.details).map(([key, value]) => wireDetail(key, value)));
   const body = {
-    error: { message: error.message, type: row.openAiType, param: error.field?.join(".") ?? null, code: error.code.toLowerCase(), ...details },
+    error: {
+      message: error.message,
+      type: row.openAiType,
+      param: error.field?.join(".") ?? null,
+      code: error.code.toLowerCase(),
+      ...details,
+    },
   };
   return {
     status: row.status,

@@ -15,19 +15,19 @@ export class ModelName {
 
   /** Whatever the provider calls it: many answer with a longer name than the one they were asked for. */
   replaceIn(bytes: Buffer): Buffer {
-    let pieces: Buffer[] | undefined;
+    const pieces: Buffer[] = [];
     let from = 0;
     for (let at = bytes.indexOf(key); at !== -1; at = bytes.indexOf(key, at)) {
       at = valueStart(bytes, at + key.length);
       if (bytes[at] !== QUOTE) continue;
       const end = stringEnd(bytes, at);
       if (bytes.compare(this.replacement, 0, this.replacement.length, at, end) !== 0) {
-        (pieces ??= []).push(bytes.subarray(from, at), this.replacement);
+        pieces.push(bytes.subarray(from, at), this.replacement);
         from = end;
       }
       at = end;
     }
-    if (pieces === undefined) return bytes;
+    if (pieces.length === 0) return bytes;
     pieces.push(bytes.subarray(from));
     return Buffer.concat(pieces);
   }

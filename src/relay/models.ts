@@ -12,7 +12,10 @@ export function listModels(routing: Routing): string {
 /** Errors: MODEL_NOT_FOUND. */
 export function oneModel(routing: Routing, model: string): string {
   const routes = routing.routableModels().get(model);
-  if (routes === undefined) throw new DomainError("MODEL_NOT_FOUND", `The model \`${model}\` does not exist or cannot be routed now.`, { field: "model" });
+  if (routes === undefined)
+    throw new DomainError("MODEL_NOT_FOUND", `The model \`${model}\` does not exist or cannot be routed now.`, {
+      field: "model",
+    });
   return JSON.stringify(modelObject(model, routes));
 }
 
@@ -41,5 +44,10 @@ function dearest(routes: readonly Route[]): Record<string, string> {
     if (prices.promptNanoCredit > prompt) prompt = prices.promptNanoCredit;
     if (prices.completionNanoCredit > completion) completion = prices.completionNanoCredit;
   }
-  return { unit: "per_million_tokens", currency: "CRD", prompt: formatNano(prompt), completion: formatNano(completion) };
+  return {
+    unit: "per_million_tokens",
+    currency: "CRD",
+    prompt: formatNano(prompt),
+    completion: formatNano(completion),
+  };
 }

@@ -5,7 +5,7 @@ import { type Metering, newRequestId } from "../metering/metering";
 import type { Clock } from "../platform/clock";
 import type { Config } from "../platform/config";
 import { DomainError } from "../platform/errors";
-import { BodyAborted, createHttpServer } from "../platform/http-server";
+import { BodyAborted, closeGracefully, createHttpServer } from "../platform/http-server";
 import type { Log } from "../platform/log";
 import type { Metrics } from "../platform/metrics";
 import type { Routing } from "../routing/routing";
@@ -39,15 +39,26 @@ export interface RelayServer {
   readonly server: Server;
   /** Readiness turns 503 and nothing new is admitted; what runs goes on. */
   startDraining(): void;
+  /**
+   * Drains for `graceMs`, cuts what is left, and resolves when all of it is booked: only then may the database be closed.
+   * Returns how many connections were cut.
+   */
+  stop(graceMs: number): Promise<number>;
   inFlight(): number;
 }
 
-type Route = (relay: RelayContext, request: IncomingMessage, response: ServerResponse, requestId: string) => Promise<void>;
+type Route = (
+  relay: RelayContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestId: string,
+) => Promise<void>;
 
 export function createRelayServer(dependencies: RelayDependencies, metrics: Metrics): RelayServer {
   const relay: RelayContext = { ...dependencies, metrics: createRelayMetrics(metrics), retryBudget: new RetryBudget() };
   let draining = false;
   let inFlight = 0;
+  const whenIdle: (() => void)[] = [];
 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const requestId = newRequestId();
@@ -58,13 +69,15 @@ export function createRelayServer(dependencies: RelayDependencies, metrics: Metr
     relay.metrics.inFlight.set(inFlight);
     try {
       if (draining) throw new DomainError("SHUTTING_DOWN", "This server is shutting down. Send the request again.");
-      if (inFlight > relay.config.relay.inFlightMax) throw new DomainError("OVERLOADED", "Too many requests are running here. Try again shortly.");
-      await routeFor(request.method ?? "GET", path)(relay, request, response, requestId);
+      if (inFlight > relay.config.relay.inFlightMax)
+        throw new DomainError("OVERLOADED", "Too many requests are running here. Try again shortly.");
+      await routeFor(request.method ?? "GET", path, response)(relay, request, response, requestId);
     } catch (error) {
       answerFailure(relay, request, response, requestId, error);
     } finally {
       inFlight -= 1;
       relay.metrics.inFlight.set(inFlight);
+      if (inFlight === 0) for (const resolve of whenIdle.splice(0)) resolve();
     }
   };
 
@@ -74,16 +87,26 @@ export function createRelayServer(dependencies: RelayDependencies, metrics: Metr
     startDraining() {
       draining = true;
     },
+    async stop(graceMs) {
+      draining = true;
+      const cut = await closeGracefully(server, graceMs);
+      // Their clients are gone, and what these were given is still to be settled.
+      if (inFlight > 0) await new Promise<void>((resolve) => whenIdle.push(resolve));
+      return cut;
+    },
     inFlight: () => inFlight,
   };
 }
 
-function routeFor(method: string, path: string): Route {
+function routeFor(method: string, path: string, response: ServerResponse): Route {
   const methods = path.startsWith("/v1/models/") ? routes["/v1/models/{id}"] : routes[path as keyof typeof routes];
-  if (methods === undefined) throw new DomainError("NOT_FOUND", `No route ${path}. The relay serves ${Object.keys(routes).join(", ")}.`);
+  if (methods === undefined)
+    throw new DomainError("NOT_FOUND", `No route ${path}. The relay serves ${Object.keys(routes).join(", ")}.`);
   const route = methods[method];
-  if (route === undefined) throw new DomainError("METHOD_NOT_ALLOWED", `${path} takes ${Object.keys(methods).join(", ")}, not ${method}.`);
-  return route;
+  if (route !== undefined) return route;
+  const allowed = Object.keys(methods).join(", ");
+  response.setHeader("allow", allowed);
+  throw new DomainError("METHOD_NOT_ALLOWED", `${path} takes ${allowed}, not ${method}.`);
 }
 
 const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
@@ -107,12 +130,18 @@ function modelOf(url: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw new DomainError("BAD_USER_INPUT", "The model's name in the URL is not properly percent-encoded.", { field: "model" });
+    throw new DomainError("BAD_USER_INPUT", "The model's name in the URL is not properly percent-encoded.", {
+      field: "model",
+    });
   }
 }
 
 function json(response: ServerResponse, requestId: string, body: string): void {
-  response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(body), "x-request-id": requestId });
+  response.writeHead(200, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(body),
+    "x-request-id": requestId,
+  });
   response.end(body);
 }
 
@@ -121,7 +150,13 @@ function plain(response: ServerResponse, status: number, text: string): void {
   response.end(text);
 }
 
-function answerFailure(relay: RelayContext, request: IncomingMessage, response: ServerResponse, requestId: string, error: unknown): void {
+function answerFailure(
+  relay: RelayContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestId: string,
+  error: unknown,
+): void {
   if (error instanceof BodyAborted) {
     response.destroy();
     return;

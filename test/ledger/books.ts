@@ -70,7 +70,10 @@ export interface Counters {
 
 /** By account name. */
 export async function countersByName(db: Database): Promise<Map<string, Counters>> {
-  const rows = await db.query<Record<string, string>>({ name: "test-counters", text: "SELECT * FROM ledger_account" }, []);
+  const rows = await db.query<Record<string, string>>(
+    { name: "test-counters", text: "SELECT * FROM ledger_account" },
+    [],
+  );
   return new Map(
     rows.map((row) => [
       row.name!,
@@ -84,7 +87,13 @@ export async function countersByName(db: Database): Promise<Map<string, Counters
   );
 }
 
-export async function countOf(db: Database, table: "transfer" | "hold" | "usage_record" | "ledger_account"): Promise<number> {
-  const rows = await db.query<{ n: string }>({ name: `test-count-${table}`, text: `SELECT count(*) AS n FROM ${table}` }, []);
+export async function countOf(
+  db: Database,
+  table: "transfer" | "hold" | "usage_record" | "ledger_account",
+): Promise<number> {
+  const rows = await db.query<{ n: string }>(
+    { name: `test-count-${table}`, text: `SELECT count(*) AS n FROM ${table}` },
+    [],
+  );
   return Number(rows[0]!.n);
 }

@@ -1,16 +1,24 @@
 /** Whatever is issued, held, captured, voided, expired or repeated, in whatever batches: the SQL agrees with a reference in memory. */
 import fc from "fast-check";
-import { newRequestId } from "../../src/metering/metering";
 import { mulDivHalfEven, PPM } from "../../src/money/nano";
 import { newId } from "../../src/platform/ids";
 import { MoneyWorld } from "../support/money-world";
 import { createTestDatabase, type TestDatabase } from "../support/template-database";
 import { countersByName, countOf, faultsInTheBooks } from "./books";
+import {
+  aHold,
+  anIssue,
+  aResolution,
+  type HoldPlan,
+  holdOf,
+  MULTIPLIERS,
+  type ResolutionPlan,
+  resolutionOf,
+  STARTUPS,
+} from "./plans";
 import { type HoldRequest, type HoldResolution, ReferenceBooks, type ReferenceFacility } from "./reference-books";
 
 const PERIOD = "2026-03";
-const STARTUPS = 3;
-const MULTIPLIERS = [1_250_000n, 1_333_333n, 1_500_000n];
 
 let database: TestDatabase;
 let world: MoneyWorld;
@@ -35,31 +43,6 @@ afterAll(async () => {
   await database?.drop();
 });
 
-/** An amount that is decided when it is needed: a share of what is left then, give or take one. */
-const aroundWhatIsLeft = fc.record({
-  ppm: fc.oneof(fc.constantFrom(0n, 500_000n, 1_000_000n, 1_000_000n), fc.bigInt({ min: 0n, max: 1_100_000n })),
-  plus: fc.constantFrom(-1n, 0n, 0n, 1n),
-});
-
-const aHold = fc.record({
-  startup: fc.nat({ max: STARTUPS - 1 }),
-  amount: aroundWhatIsLeft,
-  /** Mostly null: a new hold; else the id of an earlier one, in the same batch or before, with the same terms or its own. */
-  repeats: fc.oneof({ weight: 7, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.record({ hold: fc.nat({ max: 50 }), terms: fc.boolean() }) }),
-});
-
-const aResolution = fc.record({
-  hold: fc.nat({ max: 50 }),
-  unknown: fc.integer({ min: 0, max: 15 }).map((one) => one === 15),
-  resolution: fc.constantFrom<HoldResolution["resolution"]>("CAPTURED", "CAPTURED", "CAPTURED", "VOIDED", "EXPIRED"),
-  charge: aroundWhatIsLeft,
-  accrualPpm: fc.oneof(fc.constantFrom(0n, 1_000_000n), fc.bigInt({ min: 0n, max: 1_500_000n })),
-  provider: fc.nat({ max: 1 }),
-});
-
-type HoldPlan = typeof aHold extends fc.Arbitrary<infer T> ? T : never;
-type ResolutionPlan = typeof aResolution extends fc.Arbitrary<infer T> ? T : never;
-
 async function issue(model: ReferenceBooks, real: Real, startup: number, facilityIndex: number, fundedNanoUsd: bigint) {
   const [facility, startupId] = [real.facilities[facilityIndex]!, startups[startup]!];
   const lot = await world.lot({ startupId, facilityId: facility.id, fundedNanoUsd });
@@ -71,9 +54,21 @@ async function issue(model: ReferenceBooks, real: Real, startup: number, facilit
 async function commit({ resolutions, holds }: Real["batch"]) {
   const at = world.clock.now();
   const expiresAt = new Date(at.getTime() + 60_000);
-  const settled = resolutions.map(({ charge, accrual, ...item }) => ({ ...item, at, charge: `${charge}`, accrual: `${accrual}`, period: PERIOD }));
+  const settled = resolutions.map(({ charge, accrual, ...item }) => ({
+    ...item,
+    at,
+    charge: `${charge}`,
+    accrual: `${accrual}`,
+    period: PERIOD,
+  }));
   const usages = resolutions.map((_, index) => ({ ord: index + 1, ...aUsage }));
-  const asked = holds.map((hold) => ({ ...hold, amount: `${hold.amount}`, rateCardId: world.quote.card.id, placedAt: at, expiresAt }));
+  const asked = holds.map((hold) => ({
+    ...hold,
+    amount: `${hold.amount}`,
+    rateCardId: world.quote.card.id,
+    placedAt: at,
+    expiresAt,
+  }));
   const values = [settled, usages, asked].map((items) => JSON.stringify(items));
   const rows = await world.db.query<{ answer: { resolutions: unknown; holds: unknown } }>(
     { name: "model-commit", text: "SELECT metering_commit($1, $2, $3) AS answer" },
@@ -83,14 +78,34 @@ async function commit({ resolutions, holds }: Real["batch"]) {
 }
 
 const aUsage = {
-  ...{ apiKeyId: newId(), endpointId: newId(), offeringId: newId(), fixingId: newId(), model: "m", accelerator: "H100", region: "r" },
-  ...{ outcome: "COMPLETED", promptTokens: 1, completionTokens: 1, usageBounded: false, gpuNanos: "1", accrualSharePpm: "850000" },
+  ...{
+    apiKeyId: newId(),
+    endpointId: newId(),
+    offeringId: newId(),
+    fixingId: newId(),
+    model: "m",
+    accelerator: "H100",
+    region: "r",
+  },
+  ...{
+    outcome: "COMPLETED",
+    promptTokens: 1,
+    completionTokens: 1,
+    usageBounded: false,
+    gpuNanos: "1",
+    accrualSharePpm: "850000",
+  },
   ...{ attempts: 1, streamed: true, ttftMs: null, durationMs: 1 },
 };
 
 /** Every counter that the reference knows, as the ledger should have it. */
 function expectedCounters(model: ReferenceBooks, facilities: readonly ReferenceFacility[]) {
-  const account = (creditsPosted: bigint, debitsPosted: bigint, debitsPending = 0n, creditsPending = 0n) => ({ creditsPosted, debitsPosted, debitsPending, creditsPending });
+  const account = (creditsPosted: bigint, debitsPosted: bigint, debitsPending = 0n, creditsPending = 0n) => ({
+    creditsPosted,
+    debitsPosted,
+    debitsPending,
+    creditsPending,
+  });
   const expected = new Map(model.lots.map((lot) => [lot.name, account(lot.issued, lot.spent, lot.held)]));
   let funded = 0n;
   for (const facility of facilities) {
@@ -102,7 +117,8 @@ function expectedCounters(model: ReferenceBooks, facilities: readonly ReferenceF
     expected.set(`facility:${facility.id}:redeemed`, account(sum("spent"), 0n, 0n, sum("held")));
   }
   expected.set("cash:trust", account(0n, funded));
-  for (const [providerId, accrued] of model.accrued) if (accrued > 0n) expected.set(`payable:${providerId}:${PERIOD}`, account(accrued, 0n));
+  for (const [providerId, accrued] of model.accrued)
+    if (accrued > 0n) expected.set(`payable:${providerId}:${PERIOD}`, account(accrued, 0n));
   return expected;
 }
 
@@ -112,7 +128,8 @@ async function expectAgreement(model: ReferenceBooks, real: Real) {
   expect(revenue.creditsPosted - revenue.debitsPosted).toBe(model.spread);
   counters.delete("revenue:spread");
   // A settlement that came too late may have opened its provider's account of the month and booked nothing on it.
-  for (const [name, account] of counters) if (/^payable:/.test(name) && account.creditsPosted === 0n) counters.delete(name);
+  for (const [name, account] of counters)
+    if (/^payable:/.test(name) && account.creditsPosted === 0n) counters.delete(name);
   expect(counters).toEqual(expectedCounters(model, real.facilities));
   const total = (prefix: RegExp, of: "creditsPosted" | "debitsPosted") =>
     [...counters].reduce((sum, [name, account]) => (prefix.test(name) ? sum + account[of] : sum), 0n);
@@ -141,10 +158,10 @@ class Batch implements fc.AsyncCommand<ReferenceBooks, Real> {
   ) {}
   check = () => true;
   async run(model: ReferenceBooks, real: Real) {
-    const resolutions = this.resolutions.map((plan) => resolutionOf(model, plan));
+    const resolutions = this.resolutions.map((plan) => resolutionOf(providers, model, plan));
     const expectedResolutions = model.resolve(resolutions);
     const holds: HoldRequest[] = [];
-    for (const plan of this.holds) holds.push(holdOf(model, holds, plan));
+    for (const plan of this.holds) holds.push(holdOf(startups, model, holds, plan));
     const expectedHolds = model.place(holds);
     real.batch = { resolutions, holds };
     expect(await commit(real.batch)).toEqual({ resolutions: expectedResolutions, holds: expectedHolds });
@@ -166,30 +183,6 @@ class Repeat implements fc.AsyncCommand<ReferenceBooks, Real> {
   toString = () => "repeat()";
 }
 
-function shareOf(left: bigint, { ppm, plus }: HoldPlan["amount"]): bigint {
-  const amount = (left * ppm) / PPM + plus;
-  return amount > 0n ? amount : 1n;
-}
-
-function holdOf(model: ReferenceBooks, sameBatch: readonly HoldRequest[], plan: HoldPlan): HoldRequest {
-  const startupId = startups[plan.startup]!;
-  const own = { id: newRequestId(), startupId, amount: shareOf(model.available(startupId), plan.amount) };
-  const known = [...sameBatch, ...[...model.holds].map(([id, { startupId, amount }]) => ({ id, startupId, amount }))];
-  if (plan.repeats === null || known.length === 0) return own;
-  const earlier = known[plan.repeats.hold % known.length]!;
-  return plan.repeats.terms ? earlier : { ...own, id: earlier.id };
-}
-
-/** Mostly of an open hold; of a closed one, or of none, when there is no open one. */
-function resolutionOf(model: ReferenceBooks, plan: ResolutionPlan): HoldResolution {
-  const open = [...model.holds].filter(([, hold]) => hold.state === "HELD");
-  const among = plan.unknown ? [] : open.length > plan.hold % 8 ? open : [...model.holds];
-  const [holdId, hold] = among[plan.hold % Math.max(1, among.length)] ?? [newRequestId(), undefined];
-  const charge = shareOf(hold?.amount ?? 1n, plan.charge) - 1n;
-  const accrual = (charge * plan.accrualPpm) / 1_400_000n;
-  return { holdId, resolution: plan.resolution, charge, accrual, providerId: providers[plan.provider]! };
-}
-
 /** Empties the books of the run before. */
 async function freshBooks(): Promise<Real> {
   await world.db.source.query(`
@@ -208,7 +201,9 @@ async function expectBooksAndDoorAgree(model: ReferenceBooks, real: Real) {
   for (const startupId of startups) {
     const balance = await world.ledger.balance(startupId);
     expect(balance.availableNanoCredit).toBe(model.available(startupId));
-    expect(balance.availableNanoCredit + balance.heldNanoCredit + balance.spentNanoCredit).toBe(balance.issuedNanoCredit);
+    expect(balance.availableNanoCredit + balance.heldNanoCredit + balance.spentNanoCredit).toBe(
+      balance.issuedNanoCredit,
+    );
   }
   const facilities = await world.ledger.facilityBalances(real.facilities.map((facility) => facility.id));
   for (const { id, fundedNanoUsd, releasedNanoUsd } of real.facilities) {
@@ -217,13 +212,15 @@ async function expectBooksAndDoorAgree(model: ReferenceBooks, real: Real) {
   }
 }
 
-const funding = fc.oneof(fc.bigInt({ min: 1n, max: 40n }), fc.bigInt({ min: 1n, max: 10n ** 13n }));
-const anIssue = fc.record({ startup: fc.nat({ max: STARTUPS - 1 }), facility: fc.nat({ max: MULTIPLIERS.length - 1 }), funded: funding });
 const commands = fc.commands<ReferenceBooks, Real, true>(
   [
     anIssue.map(({ startup, facility, funded }) => new Issue(startup, facility, funded)),
-    fc.tuple(fc.array(aResolution, { maxLength: 6 }), fc.array(aHold, { maxLength: 8 })).map(([r, h]) => new Batch(r, h)),
-    fc.tuple(fc.array(aResolution, { maxLength: 2 }), fc.array(aHold, { minLength: 1, maxLength: 4 })).map(([r, h]) => new Batch(r, h)),
+    fc
+      .tuple(fc.array(aResolution, { maxLength: 6 }), fc.array(aHold, { maxLength: 8 }))
+      .map(([r, h]) => new Batch(r, h)),
+    fc
+      .tuple(fc.array(aResolution, { maxLength: 2 }), fc.array(aHold, { minLength: 1, maxLength: 4 }))
+      .map(([r, h]) => new Batch(r, h)),
     fc.constant(new Repeat()),
   ] as never,
   { maxCommands: 40, size: "max" },

@@ -49,7 +49,10 @@ export class ReferenceBooks {
   readonly accrued = new Map<string, bigint>();
   spread = 0n;
 
-  issue(lot: Pick<ReferenceLot, "accountId" | "name" | "startupId" | "facility" | "issued">, fundedNanoUsd: bigint): void {
+  issue(
+    lot: Pick<ReferenceLot, "accountId" | "name" | "startupId" | "facility" | "issued">,
+    fundedNanoUsd: bigint,
+  ): void {
     this.lots.push({ ...lot, held: 0n, spent: 0n });
     lot.facility.fundedNanoUsd += fundedNanoUsd;
   }

@@ -62,7 +62,10 @@ test("a refusal that was lost is a refusal again, with the same figure", async (
   const startupId = await auditor.startupWith(100n);
   proxy.loseAnswersTo(COMMIT);
   const outcomes = await Promise.allSettled([world.hold(startupId, 60n), world.hold(startupId, 60n)]);
-  expect(outcomes).toMatchObject([{ status: "fulfilled" }, { status: "rejected", reason: { details: { availableNanoCredit: 40n } } }]);
+  expect(outcomes).toMatchObject([
+    { status: "fulfilled" },
+    { status: "rejected", reason: { details: { availableNanoCredit: 40n } } },
+  ]);
 });
 
 test("a settlement whose commit was answered into the void is charged, recorded and accrued once", async () => {

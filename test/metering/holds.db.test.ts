@@ -33,7 +33,9 @@ afterAll(async () => {
 async function rush(startupId: string, worlds: readonly MoneyWorld[]) {
   const asked = Array.from({ length: 200 }, (_, n) => worlds[n % worlds.length]!.hold(startupId, AMOUNT));
   const outcomes = await Promise.allSettled(asked);
-  const refusals = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as DomainError] : []));
+  const refusals = outcomes.flatMap((outcome) =>
+    outcome.status === "rejected" ? [outcome.reason as DomainError] : [],
+  );
   return { refusals, admitted: outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : [])) };
 }
 
@@ -51,7 +53,10 @@ test.each([
       expect(refusal.code).toBe("INSUFFICIENT_CREDITS");
       expect(refusal.details).toEqual({ availableNanoCredit: LEFT_OVER, neededNanoCredit: AMOUNT });
     }
-    expect(await world.ledger.balance(startupId)).toMatchObject({ heldNanoCredit: 10n * AMOUNT, availableNanoCredit: LEFT_OVER });
+    expect(await world.ledger.balance(startupId)).toMatchObject({
+      heldNanoCredit: 10n * AMOUNT,
+      availableNanoCredit: LEFT_OVER,
+    });
     await Promise.all(admitted.map((requestId) => world.metering.release(requestId, startupId)));
   }
 });
@@ -73,7 +78,10 @@ test("the last nano-credit is spendable, and one more is not there", async () =>
   const startupId = await world.startupWith(5n);
   await world.hold(startupId, 4n);
   await world.hold(startupId, 1n);
-  await expect(world.hold(startupId, 1n)).rejects.toMatchObject({ code: "INSUFFICIENT_CREDITS", details: { availableNanoCredit: 0n } });
+  await expect(world.hold(startupId, 1n)).rejects.toMatchObject({
+    code: "INSUFFICIENT_CREDITS",
+    details: { availableNanoCredit: 0n },
+  });
 });
 
 test("credit that a commit frees serves a hold of the same commit", async () => {
@@ -135,7 +143,13 @@ test("a hold that PostgreSQL refuses fails alone, not with the commit that it sh
     world.hold(startupId, 2n ** 63n),
     world.hold(startupId, 20n),
   ]);
-  expect(outcomes.map((outcome) => outcome.status)).toEqual(["fulfilled", "rejected", "rejected", "rejected", "fulfilled"]);
+  expect(outcomes.map((outcome) => outcome.status)).toEqual([
+    "fulfilled",
+    "rejected",
+    "rejected",
+    "rejected",
+    "fulfilled",
+  ]);
   expect(await world.ledger.balance(startupId)).toMatchObject({ heldNanoCredit: 30n });
 });
 

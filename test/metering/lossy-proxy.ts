@@ -14,6 +14,7 @@ export class LossyProxy {
   private readonly sockets = new Set<Socket>();
   private server: Server | null = null;
   private port = 0;
+  private hangUpMax = 0;
   /** Answers that were lost after PostgreSQL had sent them. */
   lost = 0;
   /** Connections that were tried while hanging up. */
@@ -46,8 +47,6 @@ export class LossyProxy {
     this.hangUpMax = times;
     this.switchTo("HANG_UP");
   }
-
-  private hangUpMax = 0;
 
   /** What is connected stays connected and hears nothing more. */
   swallow(): void {
@@ -98,7 +97,8 @@ export class LossyProxy {
   }
 
   private losesAnswerTo(chunk: Buffer): boolean {
-    if (this.losing === null || this.losing.left === 0 || !this.losing.pattern.test(chunk.toString("latin1"))) return false;
+    if (this.losing === null || this.losing.left === 0 || !this.losing.pattern.test(chunk.toString("latin1")))
+      return false;
     this.losing.left -= 1;
     return true;
   }

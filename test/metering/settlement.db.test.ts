@@ -1,8 +1,8 @@
 /** A settlement charges what was delivered, within the hold, and books all of it or nothing, once. */
-import { SettlementQueue } from "../../src/metering/settlement-queue";
-import { Metering, newRequestId } from "../../src/metering/metering";
+
+import { Metering } from "../../src/metering/metering";
 import { GPU_HOUR_NANOS } from "../../src/pricing/tier";
-import { countOf, countersByName, faultsInTheBooks } from "../ledger/books";
+import { countersByName, countOf, faultsInTheBooks } from "../ledger/books";
 import { MoneyWorld } from "../support/money-world";
 import { createTestDatabase, type TestDatabase } from "../support/template-database";
 
@@ -27,20 +27,21 @@ afterAll(async () => {
   await database?.drop();
 });
 
-async function aHeldRequest(amount = 1_000_000n, ttlMs = 600_000) {
-  const startupId = await world.startupWith(10_000_000n);
-  const requestId = await world.hold(startupId, amount, { ttlMs });
-  return world.delivery({ requestId, startupId, heldNanoCredit: amount, providerId: await world.provider() });
-}
-
-const recordOf = async (id: string) => (await world.db.source.query("SELECT * FROM usage_record WHERE id = $1", [id]))[0];
-const stateOf = async (id: string) => (await world.db.source.query("SELECT state FROM hold WHERE id = $1", [id]))[0].state;
-const hoursOf = (hours: number) => ({ promptTokens: 0, completionTokens: hours * 3_600, clamped: false, source: "REPORTED" as const });
+const recordOf = async (id: string) =>
+  (await world.db.source.query("SELECT * FROM usage_record WHERE id = $1", [id]))[0];
+const stateOf = async (id: string) =>
+  (await world.db.source.query("SELECT state FROM hold WHERE id = $1", [id]))[0].state;
+const hoursOf = (hours: number) => ({
+  promptTokens: 0,
+  completionTokens: hours * 3_600,
+  clamped: false,
+  source: "REPORTED" as const,
+});
 /** One token is one GPU-second. */
 const slowQuote = () => ({ ...world.quote, throughput: { prefillTokensPerGpuSecond: 1, decodeTokensPerGpuSecond: 1 } });
 
 test("below the hold the price is charged, and what is left over is free again", async () => {
-  const delivery = await aHeldRequest();
+  const delivery = await world.heldRequest();
   expect(await world.metering.settle(delivery)).toEqual({ gpuNanos: 1_000_000_000n, chargedNanoCredit: PRICE });
   expect(await world.ledger.balance(delivery.startupId)).toMatchObject({
     availableNanoCredit: 10_000_000n - PRICE,
@@ -50,15 +51,15 @@ test("below the hold the price is charged, and what is left over is free again",
 });
 
 test("above the hold the hold is charged: a startup never pays more than was set aside", async () => {
-  const delivery = await aHeldRequest(900_000n);
+  const delivery = await world.heldRequest(900_000n);
   expect((await world.metering.settle(delivery)).chargedNanoCredit).toBe(900_000n);
   // Even when the relay believes that more was held.
-  const other = await aHeldRequest(900_000n);
+  const other = await world.heldRequest(900_000n);
   expect((await world.metering.settle({ ...other, heldNanoCredit: 5_000_000n })).chargedNanoCredit).toBe(900_000n);
 });
 
 test("usage record, capture, accrual and spread are there together", async () => {
-  const delivery = await aHeldRequest();
+  const delivery = await world.heldRequest();
   await world.metering.settle(delivery);
   // 937,500 credits at 1.25× release 750,000 dollars: the provider's share first, the rest is spread.
   expect(await recordOf(delivery.requestId)).toMatchObject({
@@ -74,7 +75,9 @@ test("usage record, capture, accrual and spread are there together", async () =>
     accrual_share_ppm: "850000",
     completed_at: world.clock.now(),
   });
-  const codes = await world.db.source.query("SELECT kind, code, amount FROM transfer WHERE group_id = $1 ORDER BY id", [delivery.requestId]);
+  const codes = await world.db.source.query("SELECT kind, code, amount FROM transfer WHERE group_id = $1 ORDER BY id", [
+    delivery.requestId,
+  ]);
   expect(codes).toEqual([
     { kind: "PENDING", code: "USAGE", amount: "1000000" },
     { kind: "POST", code: "USAGE", amount: `${PRICE}` },
@@ -86,7 +89,7 @@ test("usage record, capture, accrual and spread are there together", async () =>
 });
 
 test("where one part cannot be booked nothing is, and the rest of the commit is", async () => {
-  const [good, bad, alsoGood] = [await aHeldRequest(), await aHeldRequest(), await aHeldRequest()];
+  const [good, bad, alsoGood] = [await world.heldRequest(), await world.heldRequest(), await world.heldRequest()];
   const transfers = await countOf(world.db, "transfer");
   const outcomes = await Promise.allSettled([
     world.metering.settle(good),
@@ -98,55 +101,6 @@ test("where one part cannot be booked nothing is, and the rest of the commit is"
   expect(await stateOf(bad.requestId)).toBe("HELD");
   expect(await recordOf(bad.requestId)).toBeUndefined();
   expect((await world.metering.settle(bad)).chargedNanoCredit).toBe(PRICE);
-});
-
-test("a settlement after the sweep is refused, and nothing is charged", async () => {
-  const delivery = await aHeldRequest(1_000_000n, 1_000);
-  expect(await world.metering.sweepExpiredHolds()).toBe(0);
-  world.clock.advanceMs(1_001);
-  expect(await world.metering.sweepExpiredHolds()).toBe(1);
-  await expect(world.metering.settle(delivery)).rejects.toMatchObject({ code: "SETTLEMENT_REFUSED" });
-  expect(await recordOf(delivery.requestId)).toBeUndefined();
-  expect(await world.ledger.balance(delivery.startupId)).toMatchObject({ availableNanoCredit: 10_000_000n, spentNanoCredit: 0n });
-  expect(await world.metering.sweepExpiredHolds()).toBe(0);
-});
-
-test("a request that was never held, or was released, cannot be settled", async () => {
-  const released = await aHeldRequest();
-  await world.metering.release(released.requestId, released.startupId);
-  await expect(world.metering.settle(released)).rejects.toMatchObject({ code: "SETTLEMENT_REFUSED" });
-  await expect(world.metering.settle({ ...released, requestId: newRequestId() })).rejects.toMatchObject({ code: "SETTLEMENT_REFUSED" });
-});
-
-test("sweep and settlement in one commit: the first counts, the other comes too late", async () => {
-  const queue = new SettlementQueue(world.db, () => undefined);
-  const at = world.clock.now();
-  for (const order of [["EXPIRED", "CAPTURED"], ["CAPTURED", "EXPIRED"]] as const) {
-    const delivery = await aHeldRequest();
-    const { providerId, apiKeyId, endpointId, offeringId, model, accelerator, region, outcome, attempts, streamed, ttftMs, durationMs } = delivery;
-    const served = { apiKeyId, endpointId, offeringId, model, accelerator, region, outcome, attempts, streamed, ttftMs, durationMs };
-    const priced = { fixingId: world.quote.fixingId, promptTokens: 1, completionTokens: 1, usageBounded: false, gpuNanos: "1", accrualSharePpm: "850000" };
-    const capture = { charge: "500", accrual: "100", providerId, period: "2026-03", usage: { ...served, ...priced } };
-    const results = await Promise.all(
-      order.map((resolution) => queue.resolve({ holdId: delivery.requestId, resolution, at, ...(resolution === "CAPTURED" ? capture : {}) })),
-    );
-    const charged = order[0] === "CAPTURED" ? "500" : "0";
-    expect(results).toMatchObject([{ code: order[0], charged, fresh: true }, { code: "HOLD_NOT_OPEN", charged, fresh: false }]);
-    expect((await recordOf(delivery.requestId))?.charge_nano_credit).toBe(order[0] === "CAPTURED" ? "500" : undefined);
-  }
-});
-
-test("the same settlement again, at once or later, answers the same and is recorded once", async () => {
-  const delivery = await aHeldRequest();
-  const spent = { gpuNanos: 1_000_000_000n, chargedNanoCredit: PRICE };
-  expect(await Promise.all([1, 2, 3].map(() => world.metering.settle(delivery)))).toEqual([spent, spent, spent]);
-  const [transfers, record] = [await countOf(world.db, "transfer"), await recordOf(delivery.requestId)];
-  world.clock.advanceMs(60_000);
-  // A repeat that claims more changes nothing either.
-  const more = { ...delivery, usage: { ...delivery.usage, completionTokens: 2_000 }, heldNanoCredit: 5_000_000n };
-  expect((await world.metering.settle(more)).chargedNanoCredit).toBe(PRICE);
-  expect(await countOf(world.db, "transfer")).toBe(transfers);
-  expect(await recordOf(delivery.requestId)).toEqual(record);
 });
 
 test("a charge over two lots releases each at its own cost, and the release is accrual plus spread to the nano", async () => {
@@ -170,33 +124,47 @@ test("many odd charges leave less than a nano-dollar of dust each, always in the
   await world.lot({ startupId, facilityId, fundedNanoUsd: 10_000_000n });
   const amounts = Array.from({ length: 100 }, (_, n) => BigInt(70_001 + n * 37));
   const deliveries = await Promise.all(
-    amounts.map(async (amount) => world.delivery({ requestId: await world.hold(startupId, amount), startupId, heldNanoCredit: amount, providerId })),
+    amounts.map(async (amount) =>
+      world.delivery({ requestId: await world.hold(startupId, amount), startupId, heldNanoCredit: amount, providerId }),
+    ),
   );
   await Promise.all(deliveries.map((delivery) => world.metering.settle(delivery)));
-  const { fundedNanoUsd, backingNanoUsd, spentNanoCredit } = (await world.ledger.facilityBalances([facilityId])).get(facilityId)!;
+  const { fundedNanoUsd, backingNanoUsd, spentNanoCredit } = (await world.ledger.facilityBalances([facilityId])).get(
+    facilityId,
+  )!;
   const dust = (spentNanoCredit * 1_000_000n) / 1_499_999n - (fundedNanoUsd - backingNanoUsd);
   expect(dust >= 0n && dust < 100n).toBe(true);
   expect(spentNanoCredit).toBe(amounts.reduce((sum, amount) => sum + amount, 0n));
 });
 
 test("a charge too small to release what the provider earned is made up out of spread", async () => {
-  const delivery = await aHeldRequest(1n);
+  const delivery = await world.heldRequest(1n);
   const revenue = async () => {
     const { creditsPosted, debitsPosted } = (await countersByName(world.db)).get("revenue:spread")!;
     return creditsPosted - debitsPosted;
   };
   const before = await revenue();
   expect((await world.metering.settle(delivery)).chargedNanoCredit).toBe(1n);
-  expect(await recordOf(delivery.requestId)).toMatchObject({ charge_nano_credit: "1", accrual_nano_usd: `${ACCRUAL}`, spread_nano_usd: `${-ACCRUAL}` });
+  expect(await recordOf(delivery.requestId)).toMatchObject({
+    charge_nano_credit: "1",
+    accrual_nano_usd: `${ACCRUAL}`,
+    spread_nano_usd: `${-ACCRUAL}`,
+  });
   expect((await revenue()) - before).toBe(-ACCRUAL);
-  expect((await countersByName(world.db)).get(`payable:${delivery.providerId}:2026-03`)).toMatchObject({ creditsPosted: ACCRUAL });
+  expect((await countersByName(world.db)).get(`payable:${delivery.providerId}:2026-03`)).toMatchObject({
+    creditsPosted: ACCRUAL,
+  });
 });
 
 test("an answer that used nothing is recorded, charged nothing, and frees its hold", async () => {
-  const delivery = await aHeldRequest();
+  const delivery = await world.heldRequest();
   const usage = { promptTokens: 0, completionTokens: 0, clamped: false, source: "ESTIMATED" as const };
   expect((await world.metering.settle({ ...delivery, usage, outcome: "ABORTED" })).chargedNanoCredit).toBe(0n);
-  expect(await recordOf(delivery.requestId)).toMatchObject({ charge_nano_credit: "0", outcome: "ABORTED", usage_bounded: true });
+  expect(await recordOf(delivery.requestId)).toMatchObject({
+    charge_nano_credit: "0",
+    outcome: "ABORTED",
+    usage_bounded: true,
+  });
   expect(await world.ledger.balance(delivery.startupId)).toMatchObject({ availableNanoCredit: 10_000_000n });
 });
 
@@ -206,7 +174,14 @@ test("10,000 GPU-hours in a month are still base; the record after is paid at th
   const share = async (hours: number, metering = world.metering) => {
     const amount = BigInt(hours) * 3_375_000_000n;
     const requestId = await world.hold(startupId, amount);
-    const delivery = world.delivery({ requestId, startupId, heldNanoCredit: amount, providerId, quote: slowQuote(), usage: hoursOf(hours) });
+    const delivery = world.delivery({
+      requestId,
+      startupId,
+      heldNanoCredit: amount,
+      providerId,
+      quote: slowQuote(),
+      usage: hoursOf(hours),
+    });
     await metering.settle(delivery);
     // Whatever is settled twice counts once.
     await metering.settle(delivery);

@@ -29,14 +29,18 @@ afterAll(async () => {
   await resourcesAreBack();
 });
 
-const recordOf = (id: string | null | undefined) => world.db.source.getRepository(UsageRecord).findOneBy({ id: id ?? "" });
+const recordOf = (id: string | null | undefined) =>
+  world.db.source.getRepository(UsageRecord).findOneBy({ id: id ?? "" });
 const balance = () => world.services.ledger.balance(startup.id);
 const scripted = () => world.providers[1]!.scripted;
 
 /** What the offering's published terms make of a usage, computed apart from the settlement. */
 function priceOf(model: string, usage: { prompt_tokens: number; completion_tokens: number }): bigint {
   const [route] = world.relay.services.routing.routesOf(model)!;
-  return priceNanoCredit(route!.quote!, { promptTokens: usage.prompt_tokens, completionTokens: usage.completion_tokens });
+  return priceNanoCredit(route!.quote!, {
+    promptTokens: usage.prompt_tokens,
+    completionTokens: usage.completion_tokens,
+  });
 }
 
 describe("a whole answer", () => {
@@ -63,9 +67,9 @@ describe("a whole answer", () => {
       attempts: 1,
     });
     expect(charge).toBeGreaterThan(0n);
-    expect(await world.rows("SELECT state, captured_nano_credit::text FROM hold WHERE id = $1", [answer._request_id])).toEqual([
-      { state: "CAPTURED", captured_nano_credit: charge.toString() },
-    ]);
+    expect(
+      await world.rows("SELECT state, captured_nano_credit::text FROM hold WHERE id = $1", [answer._request_id]),
+    ).toEqual([{ state: "CAPTURED", captured_nano_credit: charge.toString() }]);
     const after = await balance();
     expect(after.spentNanoCredit - before.spentNanoCredit).toBe(charge);
     expect(after.availableNanoCredit + after.heldNanoCredit + after.spentNanoCredit).toBe(after.issuedNanoCredit);
@@ -75,7 +79,10 @@ describe("a whole answer", () => {
       completionTokens: numbers.completionTokens + usage.completion_tokens,
       completed: numbers.completed + 1,
     });
-    expect(await world.decision(answer._request_id!)).toMatchObject({ outcome: "SERVED", attempts: [{ result: "OK" }] });
+    expect(await world.decision(answer._request_id!)).toMatchObject({
+      outcome: "SERVED",
+      attempts: [{ result: "OK" }],
+    });
   });
 
   it("goes out only when it is booked: while the ledger is busy the client sees nothing of it", async () => {
@@ -89,14 +96,21 @@ describe("a whole answer", () => {
 describe("a streamed answer", () => {
   it("is the same text in pieces, without the usage chunk that the client did not ask for", async () => {
     const whole = await world.client(startup).chat.completions.create({ model: MODEL, messages });
-    const { answer } = send(world.relay.url, { secret: startup.secret, body: { model: MODEL, messages, stream: true } });
+    const { answer } = send(world.relay.url, {
+      secret: startup.secret,
+      body: { model: MODEL, messages, stream: true },
+    });
     const { status, headers, text } = await answer;
     expect([status, headers["content-type"]]).toEqual([200, "text/event-stream; charset=utf-8"]);
     const events = eventsOf(text);
     expect(events.pop()).toBe("[DONE]");
     const chunks = events as { choices: { delta: { content?: string } }[]; model: string; usage: unknown }[];
-    expect(chunks.map(({ choices }) => choices[0]!.delta.content ?? "").join("")).toBe(whole.choices[0]!.message.content);
-    expect(chunks.every((chunk) => chunk.choices.length === 1 && chunk.usage === null && chunk.model === MODEL)).toBe(true);
+    expect(chunks.map(({ choices }) => choices[0]!.delta.content ?? "").join("")).toBe(
+      whole.choices[0]!.message.content,
+    );
+    expect(chunks.every((chunk) => chunk.choices.length === 1 && chunk.usage === null && chunk.model === MODEL)).toBe(
+      true,
+    );
     const record = (await recordOf(headers["x-request-id"] as string))!;
     expect(record).toMatchObject({ outcome: "COMPLETED", streamed: true, promptTokens: whole.usage!.prompt_tokens });
     expect(record.chargeNanoCredit).toBe(priceOf(MODEL, whole.usage!));
@@ -104,7 +118,9 @@ describe("a streamed answer", () => {
   });
 
   it("carries the usage chunk when the client asks, and is charged exactly that", async () => {
-    const stream = world.client(startup).chat.completions.create({ model: MODEL, messages, stream: true, stream_options: { include_usage: true } });
+    const stream = world
+      .client(startup)
+      .chat.completions.create({ model: MODEL, messages, stream: true, stream_options: { include_usage: true } });
     const { data, request_id } = await stream.withResponse();
     const chunks: OpenAI.ChatCompletionChunk[] = [];
     for await (const chunk of data) chunks.push(chunk);
@@ -116,13 +132,19 @@ describe("a streamed answer", () => {
 
   it("shows its content at once and its `[DONE]` only when it is booked", async () => {
     await whileLedgerIsLocked(async () => {
-      const exchange = send(world.relay.url, { secret: startup.secret, body: { model: MODEL, messages, stream: true } });
+      const exchange = send(world.relay.url, {
+        secret: startup.secret,
+        body: { model: MODEL, messages, stream: true },
+      });
       return { exchange, providerIsDone: () => exchange.text().includes('"finish_reason":"stop"'), seen: "data: {" };
     });
   });
 
   it("has its record readable on another connection at the moment the client sees the end", async () => {
-    const { data, request_id } = await world.client(startup).chat.completions.create({ model: MODEL, messages, stream: true }).withResponse();
+    const { data, request_id } = await world
+      .client(startup)
+      .chat.completions.create({ model: MODEL, messages, stream: true })
+      .withResponse();
     for await (const _ of data);
     expect(await recordOf(request_id)).toMatchObject({ outcome: "COMPLETED" });
   });
@@ -141,7 +163,8 @@ async function whileLedgerIsLocked(
     await until("the request at the provider", () => provider.numbers().inFlight === 1);
     await runner.query("SELECT ledger_lock()");
     await until("the provider's whole answer", providerIsDone);
-    const waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    const waiting =
+      "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     await until("the settlement at the lock", async () => (await world.rows(waiting)).length > 0);
     expect(exchange.text().slice(0, 7)).toBe(seen);
     expect(exchange.text()).not.toContain("[DONE]");
@@ -159,9 +182,16 @@ async function whileLedgerIsLocked(
 
 describe("what the provider sees", () => {
   it("is our request id, its own model name and a limit, the rest byte for byte, and nothing of the client's headers", async () => {
-    scripted().play(({ socket }) => socket.write(httpAnswer("200 OK", completion("Hi", { model: "whatever it says" }))));
+    scripted().play(({ socket }) =>
+      socket.write(httpAnswer("200 OK", completion("Hi", { model: "whatever it says" }))),
+    );
     const body = `{ "vendor_field":[1.0, {"x":"\\u00e9"}],\n "model":"${SCRIPTED}","messages":[{"role":"user","content":"h\\u0069"}] }`;
-    const headers = { cookie: "session=canary-cookie", "x-forwarded-for": "203.0.113.9", "openai-organization": "canary-header", "user-agent": "canary-agent" };
+    const headers = {
+      cookie: "session=canary-cookie",
+      "x-forwarded-for": "203.0.113.9",
+      "openai-organization": "canary-header",
+      "user-agent": "canary-agent",
+    };
     const answer = await send(world.relay.url, { secret: startup.secret, body, headers }).answer;
     expect(answer.status).toBe(200);
     expect(JSON.parse(answer.text)).toMatchObject({ model: SCRIPTED, choices: [{ message: { content: "Hi" } }] });
@@ -170,22 +200,35 @@ describe("what the provider sees", () => {
     expect(seen.body).toBe(
       `{"max_tokens":4096, "vendor_field":[1.0, {"x":"\\u00e9"}],\n "model":"canary-upstream-2/Weights","messages":[{"role":"user","content":"h\\u0069"}] }`,
     );
-    expect(`${seen.head}${seen.body}`).not.toMatch(/canary-(cookie|header|agent)|203\.0\.113|cookie|forwarded|authorization|exg_/i);
+    expect(`${seen.head}${seen.body}`).not.toMatch(
+      /canary-(cookie|header|agent)|203\.0\.113|cookie|forwarded|authorization|exg_/i,
+    );
     expect(`${seen.head}${seen.body}`).not.toContain(startup.id);
   });
 
   it("is always asked for usage in a stream, and may end it with more than `[DONE]`", async () => {
     scripted().play(({ socket }) =>
-      socket.end(`${streamHead}: a comment\n\n${delta("Hi")}${event({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 1 } })}data: [DONE]\n\n\n: bye\n\n`),
+      socket.end(
+        `${streamHead}: a comment\n\n${delta("Hi")}${event({ choices: [], usage: { prompt_tokens: 3, completion_tokens: 1 } })}data: [DONE]\n\n\n: bye\n\n`,
+      ),
     );
-    const { text, headers } = await send(world.relay.url, { secret: startup.secret, body: { model: SCRIPTED, messages, stream: true } }).answer;
+    const { text, headers } = await send(world.relay.url, {
+      secret: startup.secret,
+      body: { model: SCRIPTED, messages, stream: true },
+    }).answer;
     expect(JSON.parse(scripted().requests.at(-1)!.body).stream_options).toEqual({ include_usage: true });
     expect(text).toBe(`: a comment\n\n${delta("Hi").replace('"scripted"', `"${SCRIPTED}"`)}data: [DONE]\n\n`);
-    expect(await recordOf(headers["x-request-id"] as string)).toMatchObject({ outcome: "COMPLETED", promptTokens: 3, completionTokens: 1 });
+    expect(await recordOf(headers["x-request-id"] as string)).toMatchObject({
+      outcome: "COMPLETED",
+      promptTokens: 3,
+      completionTokens: 1,
+    });
   });
 
   it("may claim more than was delivered, and is paid for what was", async () => {
-    scripted().play(({ socket }) => socket.write(httpAnswer("200 OK", completion("Hi", { usage: { prompt_tokens: 1e9, completion_tokens: 1e9 } }))));
+    scripted().play(({ socket }) =>
+      socket.write(httpAnswer("200 OK", completion("Hi", { usage: { prompt_tokens: 1e9, completion_tokens: 1e9 } }))),
+    );
     const answer = await world.client(startup).chat.completions.create({ model: SCRIPTED, messages });
     const record = (await recordOf(answer._request_id))!;
     expect(record).toMatchObject({ usageBounded: true, completionTokens: "Hi".length + 1 });

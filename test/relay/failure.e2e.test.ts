@@ -1,5 +1,6 @@
 /** How a request ends when its client leaves or its provider fails, streamed and whole: what goes out, what is charged, who is asked next. */
-import { createServer } from "node:net";
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
 import OpenAI from "openai";
 import { UsageRecord } from "../../entities/usage-record";
 import { priceNanoCredit } from "../../src/pricing/quote";
@@ -30,7 +31,12 @@ let resourcesAreBack: () => Promise<void>;
 beforeAll(async () => {
   resourcesAreBack = watchResources();
   world = await openRelayWorld({
-    environment: { UPSTREAM_FIRST_BYTE_TIMEOUT_MS: "400", UPSTREAM_IDLE_TIMEOUT_MS: "400", UPSTREAM_TOTAL_TIMEOUT_MS: "1500", UPSTREAM_CONNECT_TIMEOUT_MS: "300" },
+    environment: {
+      UPSTREAM_FIRST_BYTE_TIMEOUT_MS: "400",
+      UPSTREAM_IDLE_TIMEOUT_MS: "400",
+      UPSTREAM_TOTAL_TIMEOUT_MS: "1500",
+      UPSTREAM_CONNECT_TIMEOUT_MS: "300",
+    },
     providers: [
       { model: SOLO },
       { model: PAIR, slots: 512 },
@@ -56,7 +62,8 @@ afterAll(async () => {
   await resourcesAreBack();
 });
 
-const chat = (model: string, stream: boolean) => send(world.relay.url, { secret: startup.secret, body: { model, messages, stream } });
+const chat = (model: string, stream: boolean) =>
+  send(world.relay.url, { secret: startup.secret, body: { model, messages, stream } });
 const records = () => world.db.source.getRepository(UsageRecord).findBy({ startupId: startup.id });
 const completed = (provider: WorldProvider) => provider.reference.numbers().completed;
 
@@ -64,19 +71,27 @@ async function expectNothingCharged(): Promise<void> {
   expect(await records()).toEqual([]);
   const { issuedNanoCredit, availableNanoCredit } = await world.services.ledger.balance(startup.id);
   expect(availableNanoCredit).toBe(issuedNanoCredit);
-  expect(await world.rows("SELECT id FROM hold WHERE startup_id = $1 AND state NOT IN ('VOIDED', 'HELD')", [startup.id])).toEqual([]);
+  expect(
+    await world.rows("SELECT id FROM hold WHERE startup_id = $1 AND state NOT IN ('VOIDED', 'HELD')", [startup.id]),
+  ).toEqual([]);
 }
 
 /** The one record says `outcome`, and charges the prompt and `completionTokens` delivered ones by the offering's terms. */
 async function expectCharged(outcome: string, completionTokens: number): Promise<void> {
   const record = await until("the usage record", async () => (await records())[0]);
   expect(record).toMatchObject({ outcome, promptTokens, completionTokens, usageBounded: true });
-  const [route] = world.relay.services.routing.routesOf(record.model)!.filter(({ endpointId }) => endpointId === record.endpointId);
+  const [route] = world.relay.services.routing
+    .routesOf(record.model)!
+    .filter(({ endpointId }) => endpointId === record.endpointId);
   expect(record.chargeNanoCredit).toBe(priceNanoCredit(route!.quote!, { promptTokens, completionTokens }));
   expect(await records()).toHaveLength(1);
 }
 
-async function expectError(answer: Promise<{ status: number; text: string; headers: object }>, status: number, code: string) {
+async function expectError(
+  answer: Promise<{ status: number; text: string; headers: object }>,
+  status: number,
+  code: string,
+) {
   const { text, headers, ...rest } = await answer;
   expect({ status: rest.status, code: JSON.parse(text).error.code }).toEqual({ status, code });
   return { headers: headers as Record<string, string>, error: JSON.parse(text).error as Record<string, unknown> };
@@ -108,7 +123,11 @@ describe.each([
     solo.reference.setBehaviour({ mode: "fail" });
     const { headers, error } = await expectError(chat(SOLO, stream).answer, 502, "upstream_failed");
     expect(error).toMatchObject({ type: "upstream_error", message: expect.stringContaining("Nothing was charged") });
-    expect(await world.decision(headers["x-request-id"]!)).toMatchObject({ outcome: "FAILED", endpoint_id: null, attempts: [{ result: "STATUS_5XX" }] });
+    expect(await world.decision(headers["x-request-id"]!)).toMatchObject({
+      outcome: "FAILED",
+      endpoint_id: null,
+      attempts: [{ result: "STATUS_5XX" }],
+    });
     await expectNothingCharged();
   });
 
@@ -121,7 +140,9 @@ describe.each([
     expect(error.reasons).toEqual(["COOLING_DOWN"]);
     expect(solo.reference.numbers().requests).toBe(requests);
     world.clock.shiftMs += 60_000;
-    expect(world.relay.services.routing.routesOf(SOLO)![0]!.live.cooldownUntilMs).toBeLessThanOrEqual(world.clock.nowMs());
+    expect(world.relay.services.routing.routesOf(SOLO)![0]!.live.cooldownUntilMs).toBeLessThanOrEqual(
+      world.clock.nowMs(),
+    );
     world.clock.shiftMs = 0;
     await expectNothingCharged();
   });
@@ -139,7 +160,10 @@ describe.each([
     const asked = second.reference.numbers().requests;
     const { headers } = await expectError(chat(PAIR, stream).answer, 400, "bad_user_input");
     expect(second.reference.numbers().requests).toBe(asked);
-    expect(await world.decision(headers["x-request-id"]!)).toMatchObject({ outcome: "FAILED", attempts: [{ result: "STATUS_400" }] });
+    expect(await world.decision(headers["x-request-id"]!)).toMatchObject({
+      outcome: "FAILED",
+      attempts: [{ result: "STATUS_400" }],
+    });
     await expectNothingCharged();
   });
 
@@ -153,7 +177,9 @@ describe.each([
     first.reference.setBehaviour(behaviour);
     const { status, headers } = await chat(PAIR, stream).answer;
     expect(status).toBe(200);
-    expect(await records()).toMatchObject([{ id: headers["x-request-id"], endpointId: second.endpointId, outcome: "COMPLETED", attempts: 2 }]);
+    expect(await records()).toMatchObject([
+      { id: headers["x-request-id"], endpointId: second.endpointId, outcome: "COMPLETED", attempts: 2 },
+    ]);
     expect(await world.decision(headers["x-request-id"] as string)).toMatchObject({
       outcome: "REROUTED",
       endpoint_id: second.endpointId,
@@ -165,8 +191,12 @@ describe.each([
   });
 
   it("costs nothing when it has no content", async () => {
-    const done = event({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }) + event({ choices: [], usage: { prompt_tokens: 9, completion_tokens: 0 } });
-    scripted.scripted.play(({ socket }) => (stream ? socket.end(`${streamHead}${done}data: [DONE]\n\n`) : socket.write(httpAnswer("200 OK", completion("")))));
+    const done =
+      event({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }) +
+      event({ choices: [], usage: { prompt_tokens: 9, completion_tokens: 0 } });
+    scripted.scripted.play(({ socket }) =>
+      stream ? socket.end(`${streamHead}${done}data: [DONE]\n\n`) : socket.write(httpAnswer("200 OK", completion(""))),
+    );
     const { status, text } = await chat(SCRIPTED, stream).answer;
     expect(status).toBe(200);
     expect(text).toMatch(stream ? /"finish_reason":"stop"[\s\S]+data: \[DONE\]\n\n$/ : /"content":""/);
@@ -187,7 +217,9 @@ describe.each([
 
   it("is not taken for failed because of an interim answer", async () => {
     const whole = stream ? `${streamHead}${delta("Hi")}data: [DONE]\n\n` : httpAnswer("200 OK", completion("Hi"));
-    scripted.scripted.play(({ socket }) => socket.write(`HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${whole}`, () => stream && socket.end()));
+    scripted.scripted.play(({ socket }) =>
+      socket.write(`HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${whole}`, () => stream && socket.end()),
+    );
     expect((await chat(SCRIPTED, stream).answer).status).toBe(200);
     expect(await records()).toHaveLength(1);
   });
@@ -197,7 +229,10 @@ describe("a whole answer", () => {
   it("is free when the client leaves while the provider is writing it", async () => {
     const provider = world.providers[4]!;
     const exchange = chat(DRIP, false);
-    await until("the prompt at the provider", () => provider.reference.numbers().inFlight === 1 && provider.reference.numbers().promptTokens > 0);
+    await until(
+      "the prompt at the provider",
+      () => provider.reference.numbers().inFlight === 1 && provider.reference.numbers().promptTokens > 0,
+    );
     await leave(exchange, provider);
     await world.expectNothingLeft();
     await expectNothingCharged();
@@ -218,7 +253,10 @@ describe("a streamed answer", () => {
     await until("the tokens", () => eventsOf(exchange.text().replace(/[^\n]*$/, "")).length === tokens + 1);
     await leave(exchange, solo);
     await expectCharged("ABORTED", tokens);
-    expect(await world.decision((await records())[0]!.id)).toMatchObject({ outcome: "ABORTED", endpoint_id: solo.endpointId });
+    expect(await world.decision((await records())[0]!.id)).toMatchObject({
+      outcome: "ABORTED",
+      endpoint_id: solo.endpointId,
+    });
   });
 
   it("is charged for what the official client took before it stopped reading", async () => {
@@ -240,7 +278,10 @@ describe("a streamed answer", () => {
     expect(events.at(-1)).toMatchObject({ error: { code: "upstream_truncated", type: "upstream_error", param: null } });
     await expectCharged("PARTIAL", 3);
     expect(completed(second)).toBe(served);
-    expect(await world.decision(headers["x-request-id"] as string)).toMatchObject({ outcome: "FAILED", attempts: [{ result: "CUT" }] });
+    expect(await world.decision(headers["x-request-id"] as string)).toMatchObject({
+      outcome: "FAILED",
+      attempts: [{ result: "CUT" }],
+    });
   });
 
   it("throws in the official client when the provider breaks off, instead of looking complete", async () => {
@@ -272,7 +313,9 @@ describe("a streamed answer", () => {
   });
 
   it("ends with an error when the provider reports one inside it, without the provider's words", async () => {
-    scripted.scripted.play(({ socket }) => socket.end(`${streamHead}${delta("Hi")}${event({ error: { message: "canary" } })}`));
+    scripted.scripted.play(({ socket }) =>
+      socket.end(`${streamHead}${delta("Hi")}${event({ error: { message: "canary" } })}`),
+    );
     const { text } = await chat(SCRIPTED, true).answer;
     expect(text).not.toContain("canary");
     expect(eventsOf(text).at(-1)).toMatchObject({ error: { code: "upstream_truncated" } });
@@ -280,7 +323,9 @@ describe("a streamed answer", () => {
   });
 
   it("is complete with its `[DONE]`, whatever the provider sends after it", async () => {
-    scripted.scripted.play(({ socket }) => socket.end(`${streamHead}${delta("Hi")}data: [DONE]\n\n${delta("and more")}`));
+    scripted.scripted.play(({ socket }) =>
+      socket.end(`${streamHead}${delta("Hi")}data: [DONE]\n\n${delta("and more")}`),
+    );
     const { text } = await chat(SCRIPTED, true).answer;
     expect(text).toMatch(/"Hi"[^\n]*\n\ndata: \[DONE\]\n\n$/);
     expect(await records()).toMatchObject([{ outcome: "COMPLETED" }]);
@@ -307,7 +352,13 @@ describe("a supply that is not what it was", () => {
     expect(await served(first)).toBeNull();
     const now = world.clock.nowMs();
     const { capacity } = world.services;
-    const window = await capacity.openWindow(first.viewer, { ...first.place, kind: "MAINTENANCE", gpuCount: 8, startsAt: new Date(now - 1), endsAt: new Date(now + 60_000) });
+    const window = await capacity.openWindow(first.viewer, {
+      ...first.place,
+      kind: "MAINTENANCE",
+      gpuCount: 8,
+      startsAt: new Date(now - 1),
+      endsAt: new Date(now + 60_000),
+    });
     await world.refresh();
     expect(await served(second)).toBe("IN_MAINTENANCE");
     await capacity.cancelWindow(first.viewer, window.id);
@@ -321,13 +372,20 @@ describe("a supply that is not what it was", () => {
     await capacity.cancelWindow(first.viewer, rows[0]!.id);
     await world.refresh();
     expect(await served(second)).toBe("NO_CAPACITY_WINDOW");
-    await capacity.openWindow(first.viewer, { ...first.place, kind: "BURST", gpuCount: 1, startsAt: new Date(world.clock.nowMs() - 1) });
+    await capacity.openWindow(first.viewer, {
+      ...first.place,
+      kind: "BURST",
+      gpuCount: 1,
+      startsAt: new Date(world.clock.nowMs() - 1),
+    });
     await world.refresh();
     expect(await served(first)).toBeNull();
   });
 
   it("passes over an endpoint whose address may not be called, which stands in no one's way", async () => {
-    const [{ base_url }] = (await world.rows<{ base_url: string }>("SELECT base_url FROM endpoint WHERE id = $1", [first.endpointId])) as [{ base_url: string }];
+    const [{ base_url }] = (await world.rows<{ base_url: string }>("SELECT base_url FROM endpoint WHERE id = $1", [
+      first.endpointId,
+    ])) as [{ base_url: string }];
     await world.rows("UPDATE endpoint SET base_url = 'https://10.0.0.1:9' WHERE id = $1", [first.endpointId]);
     await world.refresh();
     await served(second);
@@ -336,8 +394,13 @@ describe("a supply that is not what it was", () => {
   });
 
   it("passes over an endpoint that presents a certificate of another authority", async () => {
-    const [{ ca_pem }] = (await world.rows<{ ca_pem: string }>("SELECT ca_pem FROM endpoint WHERE id = $1", [first.endpointId])) as [{ ca_pem: string }];
-    await world.rows("UPDATE endpoint SET ca_pem = $2 WHERE id = $1", [first.endpointId, (await createCertificateAuthority("another")).certPem]);
+    const [{ ca_pem }] = (await world.rows<{ ca_pem: string }>("SELECT ca_pem FROM endpoint WHERE id = $1", [
+      first.endpointId,
+    ])) as [{ ca_pem: string }];
+    await world.rows("UPDATE endpoint SET ca_pem = $2 WHERE id = $1", [
+      first.endpointId,
+      (await createCertificateAuthority("another")).certPem,
+    ]);
     await world.refresh();
     const asked = first.reference.numbers().requests;
     await served(second);
@@ -348,11 +411,17 @@ describe("a supply that is not what it was", () => {
 
   it("passes over an endpoint that accepts connections and never says a word", async () => {
     const silent = createServer(() => undefined).listen(0, "127.0.0.1");
-    const sockets = new Set<import("node:net").Socket>();
+    await once(silent, "listening");
+    const sockets = new Set<Socket>();
     silent.on("connection", (socket) => void sockets.add(socket.on("error", () => undefined)));
     const port = (silent.address() as { port: number }).port;
-    const [{ base_url }] = (await world.rows<{ base_url: string }>("SELECT base_url FROM endpoint WHERE id = $1", [first.endpointId])) as [{ base_url: string }];
-    await world.rows("UPDATE endpoint SET base_url = $2 WHERE id = $1", [first.endpointId, `https://127.0.0.1:${port}`]);
+    const [{ base_url }] = (await world.rows<{ base_url: string }>("SELECT base_url FROM endpoint WHERE id = $1", [
+      first.endpointId,
+    ])) as [{ base_url: string }];
+    await world.rows("UPDATE endpoint SET base_url = $2 WHERE id = $1", [
+      first.endpointId,
+      `https://127.0.0.1:${port}`,
+    ]);
     await world.refresh();
     await served(second);
     await world.rows("UPDATE endpoint SET base_url = $2 WHERE id = $1", [first.endpointId, base_url]);
@@ -366,15 +435,24 @@ describe("a supply that is not what it was", () => {
     await first.close();
     world.providers.splice(1, 1);
     const answer = await world.client(startup).chat.completions.create({ model: PAIR, messages });
-    expect(await world.decision(answer._request_id!)).toMatchObject({ outcome: "REROUTED", attempts: [{ result: expect.stringMatching(/CONNECT|CUT/) }, { result: "OK" }] });
+    expect(await world.decision(answer._request_id!)).toMatchObject({
+      outcome: "REROUTED",
+      attempts: [{ result: expect.stringMatching(/CONNECT|CUT/) }, { result: "OK" }],
+    });
     // Its breaker is open now: the next request does not even try.
     const again = await world.client(startup).chat.completions.create({ model: PAIR, messages });
-    expect(await world.decision(again._request_id!)).toMatchObject({ outcome: "SERVED", attempts: [{ endpointId: second.endpointId }] });
+    expect(await world.decision(again._request_id!)).toMatchObject({
+      outcome: "SERVED",
+      attempts: [{ endpointId: second.endpointId }],
+    });
     await second.close();
     world.providers.splice(1, 1);
     const { availableNanoCredit } = await world.services.ledger.balance(startup.id);
     world.forgetFailures();
-    await expect(world.client(startup).chat.completions.create({ model: PAIR, messages })).rejects.toMatchObject({ status: 502, code: "upstream_failed" });
+    await expect(world.client(startup).chat.completions.create({ model: PAIR, messages })).rejects.toMatchObject({
+      status: 502,
+      code: "upstream_failed",
+    });
     expect((await world.services.ledger.balance(startup.id)).availableNanoCredit).toBe(availableNanoCredit);
   });
 });

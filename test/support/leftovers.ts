@@ -28,8 +28,7 @@ export async function until<T>(
 
 /** What ends a moment after the answer (a provider's close event, a commit) gets a moment. Errors: names what is left. */
 export async function expectNothingLeft(leftovers: readonly Leftover[]): Promise<void> {
-  const counted = async () =>
-    Promise.all(leftovers.map(async ({ name, count }) => ({ name, count: await count() })));
+  const counted = async () => Promise.all(leftovers.map(async ({ name, count }) => ({ name, count: await count() })));
   let left: { name: string; count: number }[] = [];
   await until("nothing left", async () => {
     left = (await counted()).filter(({ count }) => count !== 0);

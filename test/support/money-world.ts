@@ -112,7 +112,15 @@ export class MoneyWorld {
     const parties = { facilityId, startupId };
     const accountId = await transaction(this.db, async (tx) => {
       await tx.getRepository(Drawdown).insert({ id: drawdownId, ...parties, fundedNanoUsd, drawnAt: at });
-      const terms = { groupId: drawdownId, lotId, ...parties, fundedNanoUsd, creditNanoCredit, multiplierPpm, bookedAt: at };
+      const terms = {
+        groupId: drawdownId,
+        lotId,
+        ...parties,
+        fundedNanoUsd,
+        creditNanoCredit,
+        multiplierPpm,
+        bookedAt: at,
+      };
       const { accountId } = await this.ledger.issueLot(tx, terms);
       const issued = { issuedNanoCredit: creditNanoCredit, multiplierPpm, issuedAt: at };
       await tx.getRepository(CreditLot).insert({ id: lotId, drawdownId, ...parties, accountId, ...issued });
@@ -124,17 +132,39 @@ export class MoneyWorld {
   /** A startup whose whole balance is one lot of exactly this much, which has to be a multiple of 5. */
   async startupWith(creditNanoCredit: bigint): Promise<string> {
     const startupId = await this.startup();
-    const lot = await this.lot({ startupId, facilityId: await this.facility(), fundedNanoUsd: (creditNanoCredit * 4n) / 5n });
+    const lot = await this.lot({
+      startupId,
+      facilityId: await this.facility(),
+      fundedNanoUsd: (creditNanoCredit * 4n) / 5n,
+    });
     if (lot.creditNanoCredit !== creditNanoCredit) throw new Error(`${creditNanoCredit} is not a multiple of 5`);
     return startupId;
   }
 
   /** Authorises a request and answers its id. */
-  async hold(startupId: string, amountNanoCredit: bigint, options: { ttlMs?: number; requestId?: string } = {}): Promise<string> {
+  async hold(
+    startupId: string,
+    amountNanoCredit: bigint,
+    options: { ttlMs?: number; requestId?: string } = {},
+  ): Promise<string> {
     const requestId = options.requestId ?? newRequestId();
     const rateCardId = this.quote.card.id;
-    await this.metering.authorise({ requestId, startupId, amountNanoCredit, rateCardId, ttlMs: options.ttlMs ?? 600_000 });
+    await this.metering.authorise({
+      requestId,
+      startupId,
+      amountNanoCredit,
+      rateCardId,
+      ttlMs: options.ttlMs ?? 600_000,
+    });
     return requestId;
+  }
+
+  /** A held request of a new startup with 10,000,000 nano-credits, and what it would be settled with, at a provider of its own. */
+  async heldRequest(amountNanoCredit = 1_000_000n, ttlMs = 600_000): Promise<Delivery> {
+    const startupId = await this.startupWith(10_000_000n);
+    const requestId = await this.hold(startupId, amountNanoCredit, { ttlMs });
+    const providerId = await this.provider();
+    return this.delivery({ requestId, startupId, heldNanoCredit: amountNanoCredit, providerId });
   }
 
   /** What a relay would settle a completed request with; 1 GPU-second of output at this world's quote unless told otherwise. */
@@ -161,12 +191,16 @@ export class MoneyWorld {
 
 async function anOrganisation(db: Database, clock: TestClock, kind: OrganisationKind): Promise<string> {
   const id = newId();
-  await db.source.getRepository(Organisation).insert({ id, kind, name: `${kind} ${id}`, createdAt: clock.now(), version: 1 });
+  await db.source
+    .getRepository(Organisation)
+    .insert({ id, kind, name: `${kind} ${id}`, createdAt: clock.now(), version: 1 });
   return id;
 }
 
 async function firstRateCard(db: Database): Promise<RateCard> {
   const row = await db.source.getRepository(RateCardRow).findOneByOrFail({ version: 1 });
-  const tiers = await db.source.getRepository(PricingTierRow).find({ where: { rateCardId: row.id }, order: { position: "ASC" } });
+  const tiers = await db.source
+    .getRepository(PricingTierRow)
+    .find({ where: { rateCardId: row.id }, order: { position: "ASC" } });
   return { ...row, tiers };
 }

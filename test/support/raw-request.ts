@@ -1,6 +1,6 @@
 /** HTTP without a client library's help: sees every byte and header, may leave at any moment, may send what no library would. */
 import { once } from "node:events";
-import { type IncomingHttpHeaders, type IncomingMessage, request as httpRequest } from "node:http";
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { until } from "./leftovers";
 
@@ -33,14 +33,19 @@ export interface RawRequest {
 }
 
 /** One request on a connection of its own. */
-export function send(base: string, { method = "POST", path = "/v1/chat/completions", secret, headers, body }: RawRequest): RawExchange {
+export function send(
+  base: string,
+  { method = "POST", path = "/v1/chat/completions", secret, headers, body }: RawRequest,
+): RawExchange {
   const bytes = body === undefined || typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
   const request = httpRequest(`${base}${path}`, {
     method,
     agent: false,
     headers: {
       ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
-      ...(bytes === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(bytes) }),
+      ...(bytes === undefined
+        ? {}
+        : { "content-type": "application/json", "content-length": Buffer.byteLength(bytes) }),
       ...headers,
     },
   });

@@ -2,7 +2,12 @@
 import { randomBytes } from "node:crypto";
 import OpenAI, { type ClientOptions } from "openai";
 import { Agent, fetch as undiciFetch } from "undici";
-import { type ReferenceProvider, type ReferenceProviderOptions, startReferenceProvider } from "../../examples/reference-provider/server";
+import {
+  type ReferenceProvider,
+  type ReferenceProviderOptions,
+  startReferenceProvider,
+} from "../../examples/reference-provider/server";
+import type { ApiKeyScope, OrganisationKind } from "../../schema/enums";
 import type { Viewer } from "../../src/accounts/viewer";
 import { MemoryBus } from "../../src/events/event-bus";
 import { startJobs } from "../../src/jobs";
@@ -10,15 +15,15 @@ import { NANO } from "../../src/money/nano";
 import type { Clock } from "../../src/platform/clock";
 import { type Config, readConfig } from "../../src/platform/config";
 import { type Database, openDatabase } from "../../src/platform/database";
-import { closeGracefully, listen } from "../../src/platform/http-server";
+import { listen } from "../../src/platform/http-server";
+import { newId } from "../../src/platform/ids";
 import { createLog, type Log } from "../../src/platform/log";
 import { createMetrics } from "../../src/platform/metrics";
-import { newLiveState } from "../../src/routing/candidate";
 import { createRelayServer, type RelayServer } from "../../src/relay/server";
+import { newLiveState } from "../../src/routing/candidate";
 import { createServices, type Services } from "../../src/services";
 import { createCertificateAuthority, issueServerCertificate } from "../../src/upstreams/certificates";
 import { openRelayIdentity, type RelayIdentity } from "../../src/upstreams/identity";
-import type { ApiKeyScope, OrganisationKind } from "../../schema/enums";
 import { expectNothingLeft, type Leftover, until } from "./leftovers";
 import { type ScriptedProvider, startScriptedProvider } from "./scripted-provider";
 import { createTestDatabase } from "./template-database";
@@ -127,6 +132,10 @@ export class RelayWorld {
   private readonly agent = new Agent({ keepAliveTimeout: 1_000 });
   private readonly log: Log = createLog({ level: "warn", write: (line) => void this.logged.push(line) });
 
+  /** As the global one, on sockets that stop() closes. */
+  readonly fetch = (url: unknown, init: unknown): Promise<Response> =>
+    undiciFetch(url as string, { ...(init as object), dispatcher: this.agent }) as unknown as Promise<Response>;
+
   constructor(
     readonly db: Database,
     private readonly database: { url: string; drop(): Promise<void> },
@@ -144,7 +153,11 @@ export class RelayWorld {
     const { accounts, funding, pricing } = this.services;
     this.operator = (await accounts.authenticate((await accounts.bootstrapOperator("Operator")).secret))!;
     ({ viewer: this.partner } = await this.organisation("CAPITAL_PARTNER", "Lender", ["READ", "WRITE"]));
-    const facility = await funding.openFacility(this.partner, { name: "F", limitNanoUsd: FACILITY_USD * NANO, multiplierPpm: MULTIPLIER_PPM });
+    const facility = await funding.openFacility(this.partner, {
+      name: "F",
+      limitNanoUsd: FACILITY_USD * NANO,
+      multiplierPpm: MULTIPLIER_PPM,
+    });
     this.facilityId = facility.id;
     await pricing.recordSpotPrices(
       this.operator,
@@ -159,16 +172,24 @@ export class RelayWorld {
     );
     for (const spec of this.options.providers ?? [{}]) await this.addProvider(spec);
     const relayUrl = (await this.options.relayDatabaseUrl?.(this.database.url)) ?? this.database.url;
-    for (let i = 0; i < (this.options.relays ?? 1); i++) this.relays.push(await this.startRelay(relayUrl, config, i === 0));
+    for (let i = 0; i < (this.options.relays ?? 1); i++)
+      this.relays.push(await this.startRelay(relayUrl, config, i === 0));
   }
 
   /** A provider with one live endpoint that offers one live model. */
   async addProvider(spec: ProviderSpec = {}): Promise<WorldProvider> {
     const index = this.providers.length + 1;
-    const name = { organisation: `Canaryorg${index}`, upstream: `canary-upstream-${index}/Weights`, ca: `canary-ca-${index}` };
+    const name = {
+      organisation: `Canaryorg${index}`,
+      upstream: `canary-upstream-${index}/Weights`,
+      ca: `canary-ca-${index}`,
+    };
     const { viewer } = await this.organisation("PROVIDER", name.organisation, ["READ", "WRITE"]);
     const ca = await createCertificateAuthority(name.ca);
-    const tls = await issueServerCertificate(ca, { dnsNames: [`canary-host-${index}.example`], ipAddresses: ["127.0.0.1"] });
+    const tls = await issueServerCertificate(ca, {
+      dnsNames: [`canary-host-${index}.example`],
+      ipAddresses: ["127.0.0.1"],
+    });
     const { contextLength = 8_192, maxOutputTokens = 4_096, slots = 512, listedGpus = 8, tokensPerSecond } = spec;
     const { clientCaPem, jwks } = this.identity;
     const scripted = spec.scripted ? await startScriptedProvider({ tls, clientCaPem }) : undefined;
@@ -179,7 +200,9 @@ export class RelayWorld {
           clientCaPem,
           issuer: ISSUER,
           jwks: jwks as NonNullable<ReferenceProviderOptions["jwks"]>,
-          models: [{ id: name.upstream, contextLength, decodeTokensPerSecond: tokensPerSecond ?? 1e6, timeToFirstTokenMs: 0 }],
+          models: [
+            { id: name.upstream, contextLength, decodeTokensPerSecond: tokensPerSecond ?? 1e6, timeToFirstTokenMs: 0 },
+          ],
           pace: tokensPerSecond !== undefined,
           verifyTokens: spec.verifyTokens ?? true,
         });
@@ -223,7 +246,14 @@ export class RelayWorld {
       port,
       reference: reference as ReferenceProvider,
       scripted: scripted as ScriptedProvider,
-      canaries: [...Object.values(name), `canary-host-${index}`, `127.0.0.1:${port}`, `:${port}`, endpoint.id, viewer.organisationId],
+      canaries: [
+        ...Object.values(name),
+        `canary-host-${index}`,
+        `127.0.0.1:${port}`,
+        `:${port}`,
+        endpoint.id,
+        viewer.organisationId,
+      ],
       close: () => (scripted ?? reference)!.close(),
     };
     this.providers.push(provider);
@@ -235,21 +265,37 @@ export class RelayWorld {
   async addStartup(creditNanoCredit: bigint = 100n * NANO): Promise<WorldStartup> {
     const { viewer, secret } = await this.organisation("STARTUP", "Startup", ["READ", "WRITE", "INFER"]);
     const startup = { id: viewer.organisationId, secret, viewer, keyId: viewer.keyId };
-    if (creditNanoCredit > 0n) {
-      const amountNanoUsd = (creditNanoCredit * 1_000_000n + MULTIPLIER_PPM - 1n) / MULTIPLIER_PPM;
-      await this.services.funding.draw(this.partner, { facilityId: this.facilityId, startupId: startup.id, amountNanoUsd }, startup.id);
-    }
+    if (creditNanoCredit > 0n) await this.fund(startup, creditNanoCredit);
     return startup;
+  }
+
+  async fund(startup: { id: string }, creditNanoCredit: bigint): Promise<void> {
+    const amountNanoUsd = (creditNanoCredit * 1_000_000n + MULTIPLIER_PPM - 1n) / MULTIPLIER_PPM;
+    await this.services.funding.draw(
+      this.partner,
+      { facilityId: this.facilityId, startupId: startup.id, amountNanoUsd },
+      newId(),
+    );
   }
 
   /** The official client, without retries unless asked for. */
   client(startup: { secret: string }, options: ClientOptions = {}, relay = this.relay): OpenAI {
     const fetchThroughAgent = (url: unknown, init: unknown) =>
       undiciFetch(url as string, { ...(init as object), dispatcher: this.agent }) as unknown as Promise<Response>;
-    return new OpenAI({ apiKey: startup.secret, baseURL: `${relay.url}/v1`, maxRetries: 0, fetch: fetchThroughAgent, ...options });
+    return new OpenAI({
+      apiKey: startup.secret,
+      baseURL: `${relay.url}/v1`,
+      maxRetries: 0,
+      fetch: fetchThroughAgent,
+      ...options,
+    });
   }
 
-  async organisation(kind: OrganisationKind, name: string, scopes: readonly ApiKeyScope[]): Promise<{ viewer: Viewer; secret: string }> {
+  async organisation(
+    kind: OrganisationKind,
+    name: string,
+    scopes: readonly ApiKeyScope[],
+  ): Promise<{ viewer: Viewer; secret: string }> {
     const { accounts } = this.services;
     const { id } = await accounts.createOrganisation(this.operator, { kind, name });
     const { secret } = await accounts.createApiKey(this.operator, { organisationId: id, name: "test", scopes });
@@ -269,7 +315,10 @@ export class RelayWorld {
       { name: "open hold", count: async () => (await this.rows("SELECT id FROM hold WHERE state = 'HELD'")).length },
       { name: "slot taken in routing", count: () => this.relays.reduce((sum, relay) => sum + inFlight(relay), 0) },
       { name: "request in a relay", count: () => this.relays.reduce((sum, { server }) => sum + server.inFlight(), 0) },
-      { name: "request at a provider", count: () => this.providers.reduce((sum, { reference }) => sum + (reference?.numbers().inFlight ?? 0), 0) },
+      {
+        name: "request at a provider",
+        count: () => this.providers.reduce((sum, { reference }) => sum + (reference?.numbers().inFlight ?? 0), 0),
+      },
     ];
     await expectNothingLeft(leftovers);
   }
@@ -295,7 +344,8 @@ export class RelayWorld {
   /** Forgets latencies, pauses and breakers: what one test did to an endpoint is not the next one's business. */
   forgetFailures(): void {
     for (const { services } of this.relays) {
-      for (const model of this.models) for (const route of services.routing.routesOf(model) ?? []) Object.assign(route.live, newLiveState());
+      for (const model of this.models)
+        for (const route of services.routing.routesOf(model) ?? []) Object.assign(route.live, newLiveState());
     }
   }
 
@@ -304,8 +354,16 @@ export class RelayWorld {
   }
 
   /** The decision of a request, once it was written. */
-  decision(requestId: string): Promise<{ outcome: string; endpoint_id: string | null; candidates: { endpointId: string; refusal: string | null }[]; attempts: { endpointId: string; result: string }[] }> {
-    return until(`decision of ${requestId}`, async () => (await this.rows<never>("SELECT * FROM routing_decision WHERE id = $1", [requestId]))[0]);
+  decision(requestId: string): Promise<{
+    outcome: string;
+    endpoint_id: string | null;
+    candidates: { endpointId: string; refusal: string | null }[];
+    attempts: { endpointId: string; result: string }[];
+  }> {
+    return until(
+      `decision of ${requestId}`,
+      async () => (await this.rows<never>("SELECT * FROM routing_decision WHERE id = $1", [requestId]))[0],
+    );
   }
 
   async stop(): Promise<void> {
@@ -318,13 +376,30 @@ export class RelayWorld {
   }
 
   private config(): Config {
-    return readConfig({ ALLOW_LOOPBACK_UPSTREAMS: "true", UPSTREAM_FIRST_BYTE_TIMEOUT_MS: "5000", LOG_LEVEL: "warn", ...this.options.environment });
+    return readConfig({
+      ALLOW_LOOPBACK_UPSTREAMS: "true",
+      UPSTREAM_FIRST_BYTE_TIMEOUT_MS: "5000",
+      LOG_LEVEL: "warn",
+      ...this.options.environment,
+    });
   }
 
   private servicesOn(db: Database, config: Config): Services {
     const bus = new MemoryBus((error) => this.log.error({ err: error }, "a listener failed"));
     const egress = { allowLoopback: true, ownHosts: [] };
-    return createServices({ config, db, clock: this.clock, log: this.log, identity: this.identity, pepper: this.pepper, publicUrl: ISSUER, egress }, bus);
+    return createServices(
+      {
+        config,
+        db,
+        clock: this.clock,
+        log: this.log,
+        identity: this.identity,
+        pepper: this.pepper,
+        publicUrl: ISSUER,
+        egress,
+      },
+      bus,
+    );
   }
 
   private async startRelay(databaseUrl: string, config: Config, first: boolean): Promise<WorldRelay> {
@@ -336,8 +411,7 @@ export class RelayWorld {
     const jobs = first && this.options.jobs ? startJobs(services, { config, db, log: this.log }) : null;
     let stopping: Promise<void> | undefined;
     const stop = async (graceMs: number) => {
-      relay.startDraining();
-      await closeGracefully(relay.server, graceMs);
+      await relay.stop(graceMs);
       await jobs?.stop();
       await services.metering.drain();
       await services.routing.drain();

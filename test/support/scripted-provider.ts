@@ -80,7 +80,11 @@ function cut(text: string): { head: string; body: string; bytes: number } | null
 
 /** A whole answer with its length. */
 export function httpAnswer(status: string, body: string, headers: Readonly<Record<string, string>> = {}): string {
-  const lines = Object.entries({ "content-type": "application/json", ...headers, "content-length": Buffer.byteLength(body) });
+  const lines = Object.entries({
+    "content-type": "application/json",
+    ...headers,
+    "content-length": Buffer.byteLength(body),
+  });
   return `HTTP/1.1 ${status}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`;
 }
 
@@ -99,6 +103,14 @@ export function completion(content: string, more: Readonly<Record<string, unknow
 
 /** The head of a stream, and one event of it. */
 export const streamHead = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
-export const event = (chunk: unknown): string => `data: ${typeof chunk === "string" ? chunk : JSON.stringify(chunk)}\n\n`;
+export const event = (chunk: unknown): string =>
+  `data: ${typeof chunk === "string" ? chunk : JSON.stringify(chunk)}\n\n`;
 export const delta = (content: string, more: Readonly<Record<string, unknown>> = {}): string =>
-  event({ id: "chatcmpl-scripted", object: "chat.completion.chunk", created: 0, model: "scripted", choices: [{ index: 0, delta: { content }, finish_reason: null }], ...more });
+  event({
+    id: "chatcmpl-scripted",
+    object: "chat.completion.chunk",
+    created: 0,
+    model: "scripted",
+    choices: [{ index: 0, delta: { content }, finish_reason: null }],
+    ...more,
+  });

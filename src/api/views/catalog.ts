@@ -17,6 +17,7 @@ export const endpointView = (row: Endpoint): EndpointView => ({
   kind: row.kind,
   tenancy: row.tenancy,
   baseUrl: row.baseUrl,
+  relayAudience: row.id,
   region: row.region,
   zone: row.zone,
   gpuCount: row.gpuCount,
