@@ -8,7 +8,7 @@ import { MemoryBus } from "../src/events/event-bus";
 import { startJobs } from "../src/jobs";
 import { systemClock } from "../src/platform/clock";
 import type { Config } from "../src/platform/config";
-import { closeGracefully, listen } from "../src/platform/http-server";
+import { listen } from "../src/platform/http-server";
 import type { Log } from "../src/platform/log";
 import { createMetrics } from "../src/platform/metrics";
 import { openSecrets } from "../src/platform/secrets";
@@ -89,7 +89,7 @@ async function openEdges(
   shutdown.add("relay", async () => {
     relay.startDraining();
     api.startDraining();
-    await closeGracefully(relay.server, config.drainGraceMs);
+    await relay.stop(config.drainGraceMs);
   });
   const host = ["0.0.0.0", "::"].includes(config.host) ? "localhost" : config.host;
   return { apiUrl: `http://${host}:${port}`, relayUrl: `http://${host}:${relayPort}` };

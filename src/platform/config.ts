@@ -28,6 +28,7 @@ export const environmentSchema = z.object({
   RELAY_IN_FLIGHT_MAX: z.coerce.number().int().min(1).max(100_000).default(2_000),
   UPSTREAM_CONNECT_TIMEOUT_MS: ms.default(1_000),
   UPSTREAM_FIRST_BYTE_TIMEOUT_MS: ms.default(30_000),
+  UPSTREAM_TOKEN_TIMEOUT_MS: z.coerce.number().int().min(0).max(10_000).default(100),
   UPSTREAM_IDLE_TIMEOUT_MS: ms.default(60_000),
   UPSTREAM_TOTAL_TIMEOUT_MS: ms.default(600_000),
   SLA_PROBE_INTERVAL_MS: ms.default(15_000),
@@ -54,6 +55,8 @@ export interface Config {
   readonly upstream: {
     readonly connectTimeoutMs: number;
     readonly firstByteTimeoutMs: number;
+    /** Added to the first-byte timeout per output token that a whole answer may have: it starts when it is finished. */
+    readonly tokenTimeoutMs: number;
     readonly idleTimeoutMs: number;
     readonly totalTimeoutMs: number;
   };
@@ -119,6 +122,7 @@ function freeze(env: Environment): Config {
     upstream: Object.freeze({
       connectTimeoutMs: env.UPSTREAM_CONNECT_TIMEOUT_MS,
       firstByteTimeoutMs: env.UPSTREAM_FIRST_BYTE_TIMEOUT_MS,
+      tokenTimeoutMs: env.UPSTREAM_TOKEN_TIMEOUT_MS,
       idleTimeoutMs: env.UPSTREAM_IDLE_TIMEOUT_MS,
       totalTimeoutMs: env.UPSTREAM_TOTAL_TIMEOUT_MS,
     }),

@@ -86,7 +86,7 @@ function portUnavailable(error: NodeJS.ErrnoException, port: number, host: strin
 export function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
   if (Number(request.headers["content-length"] ?? 0) > limitBytes) return Promise.reject(new BodyTooLarge(limitBytes));
   return new Promise((resolve, reject) => {
-    if (request.destroyed && !request.complete) return reject(aborted());
+    if (request.destroyed) return reject(aborted());
     const chunks: Buffer[] = [];
     let receivedBytes = 0;
     const onChunk = (chunk: Buffer) => {

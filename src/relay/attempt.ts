@@ -25,6 +25,20 @@ export interface AttemptTimeouts {
   readonly idleTimeoutMs: number;
 }
 
+/**
+ * The first byte of an answer that is not streamed comes when all of it is written: the patience grows with the tokens
+ * that it may have. `wholeTokens` null: streamed.
+ */
+export function attemptTimeouts(
+  limits: AttemptTimeouts & { readonly tokenTimeoutMs: number },
+  wholeTokens: number | null,
+): AttemptTimeouts {
+  return {
+    firstByteTimeoutMs: limits.firstByteTimeoutMs + (wholeTokens ?? 0) * limits.tokenTimeoutMs,
+    idleTimeoutMs: limits.idleTimeoutMs,
+  };
+}
+
 export interface AttemptOptions {
   readonly upstreams: Upstreams;
   readonly attempt: UpstreamAttempt;

@@ -1,8 +1,10 @@
 /** Error table → OpenAI error body: what the official client turns into its typed errors. */
 import type { ServerResponse } from "node:http";
+import type { RoutingCandidate } from "../../entities/routing-decision";
 import { formatNano } from "../money/nano";
 import { asUnavailable } from "../platform/database";
 import { DomainError, errorTable } from "../platform/errors";
+import type { FailureKind } from "../routing/cooldown";
 
 export interface OpenAiError {
   readonly status: number;
@@ -71,4 +73,27 @@ export function sendError(response: ServerResponse, requestId: string, error: Do
 /** An error inside a stream that has begun: one event, and no `[DONE]` after it. */
 export function errorEvent(error: DomainError): string {
   return `data: ${openAiError(error).body}\n\n`;
+}
+
+/** Why nobody answered: `failure` is that of the last attempt, null when there was none. */
+export function noAnswer(
+  failure: FailureKind | null,
+  attempts: number,
+  candidates: readonly RoutingCandidate[],
+): DomainError {
+  const tries = `${attempts} attempt${attempts === 1 ? "" : "s"}`;
+  switch (failure) {
+    case null: {
+      const reasons = [...new Set(candidates.flatMap(({ refusal }) => refusal ?? []))];
+      return new DomainError("NO_ROUTE", "Providers offer the model, but none can take the request now.", {
+        details: { reasons },
+      });
+    }
+    case "THROTTLED":
+      return new DomainError("NO_ROUTE", "Every provider of the model is at its limit. Try again shortly.");
+    case "TIMEOUT":
+      return new DomainError("UPSTREAM_TIMEOUT", `No provider answered in time (${tries}). Nothing was charged.`);
+    default:
+      return new DomainError("UPSTREAM_FAILED", `No provider answered (${tries}). Nothing was charged.`);
+  }
 }

@@ -1,9 +1,15 @@
 /** The relay's figures for Prometheus. */
 import type { Metrics } from "../platform/metrics";
+import type { Routing } from "../routing/routing";
 
 export type RelayMetrics = ReturnType<typeof createRelayMetrics>;
 
-export function createRelayMetrics(metrics: Metrics) {
+export function createRelayMetrics(metrics: Metrics, routing: Routing) {
+  metrics.gauge({
+    name: "exergy_routing_decisions_dropped",
+    help: "Routing decisions that were not written since the start.",
+    read: () => routing.droppedDecisions,
+  });
   return {
     requests: metrics.counter<"outcome">({
       name: "exergy_relay_requests_total",

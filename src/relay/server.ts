@@ -55,7 +55,11 @@ type Route = (
 ) => Promise<void>;
 
 export function createRelayServer(dependencies: RelayDependencies, metrics: Metrics): RelayServer {
-  const relay: RelayContext = { ...dependencies, metrics: createRelayMetrics(metrics), retryBudget: new RetryBudget() };
+  const relay: RelayContext = {
+    ...dependencies,
+    metrics: createRelayMetrics(metrics, dependencies.routing),
+    retryBudget: new RetryBudget(),
+  };
   let draining = false;
   let inFlight = 0;
   const whenIdle: (() => void)[] = [];

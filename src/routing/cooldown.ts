@@ -31,15 +31,9 @@ export function endAttempt(live: LiveState): void {
   live.inFlight = Math.max(0, live.inFlight - 1);
 }
 
-/** Peak EWMA: a slower answer counts at once and whole, a faster one only as the old figure fades. */
-export function recordSuccess(live: LiveState, latencyMs: number, nowMs: number): void {
-  if (live.ewmaMs === null || latencyMs >= live.ewmaMs) {
-    live.ewmaMs = latencyMs;
-  } else {
-    const kept = Math.exp(-Math.max(0, nowMs - live.ewmaAtMs) / EWMA_DECAY_MS);
-    live.ewmaMs = live.ewmaMs * kept + latencyMs * (1 - kept);
-  }
-  live.ewmaAtMs = nowMs;
+/** `latencyMs` null: it went well, and how fast is not known. */
+export function recordSuccess(live: LiveState, latencyMs: number | null, nowMs: number): void {
+  if (latencyMs !== null) measure(live, latencyMs, nowMs);
   if (live.openedAtMs === 0) {
     live.consecutiveFailures = 0;
     return;
@@ -50,6 +44,17 @@ export function recordSuccess(live: LiveState, latencyMs: number, nowMs: number)
   live.trialUntilMs = 0;
   live.consecutiveFailures = 0;
   live.cooldownUntilMs = nowMs;
+}
+
+/** Peak EWMA: a slower answer counts at once and whole, a faster one only as the old figure fades. */
+function measure(live: LiveState, latencyMs: number, nowMs: number): void {
+  if (live.ewmaMs === null || latencyMs >= live.ewmaMs) {
+    live.ewmaMs = latencyMs;
+  } else {
+    const kept = Math.exp(-Math.max(0, nowMs - live.ewmaAtMs) / EWMA_DECAY_MS);
+    live.ewmaMs = live.ewmaMs * kept + latencyMs * (1 - kept);
+  }
+  live.ewmaAtMs = nowMs;
 }
 
 /** Errors: none; a `retryAfterMs` that is no time counts as absent. */

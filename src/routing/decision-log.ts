@@ -2,7 +2,6 @@
 import type { RoutingAttempt, RoutingCandidate } from "../../entities/routing-decision";
 import type { RoutingOutcome } from "../../schema/enums";
 import type { Database } from "../platform/database";
-import { GroupCommit } from "../platform/group-commit";
 import type { Log } from "../platform/log";
 
 export interface Decision {
@@ -18,8 +17,10 @@ export interface Decision {
 }
 
 const BATCH_MAX = 500;
-/** About half a second of a busy relay; beyond it decisions are dropped and counted, requests go on. */
-const WAITING_MAX = 5_000;
+/** A few seconds of a busy relay; beyond it decisions are dropped and counted, requests go on. */
+const WAITING_MAX = 10_000;
+/** Nobody waits for a decision: fewer, larger statements leave the database to the ledger. */
+const FLUSH_AFTER_MS = 200;
 
 const statement = {
   name: "routing-decisions",
@@ -32,32 +33,45 @@ const statement = {
 };
 
 export class DecisionLog {
-  private readonly queue: GroupCommit<Decision, void>;
+  private waiting: Decision[] = [];
+  private timer: NodeJS.Timeout | null = null;
+  private flushing: Promise<void> = Promise.resolve();
   /** Decisions that were not written, for the metrics. */
   dropped = 0;
 
   constructor(
-    db: Database,
+    private readonly db: Database,
     private readonly log: Log,
-  ) {
-    this.queue = new GroupCommit<Decision, void>({
-      maxBatch: BATCH_MAX,
-      maxQueued: WAITING_MAX,
-      commit: async (decisions) => {
-        await db.query(statement, [JSON.stringify(decisions)]);
-        return decisions.map(() => undefined);
-      },
-    });
-  }
+  ) {}
 
   add(decision: Decision): void {
-    this.queue.submit(decision).catch((error: unknown) => {
+    if (this.waiting.length >= WAITING_MAX) {
       this.dropped += 1;
-      this.log.warn({ err: error, requestId: decision.requestId }, "routing decision not written");
-    });
+      return;
+    }
+    this.waiting.push(decision);
+    this.timer ??= setTimeout(() => void this.drain(), FLUSH_AFTER_MS).unref();
   }
 
+  /** Everything added so far is written, or has failed to be, when this resolves. */
   drain(): Promise<void> {
-    return this.queue.drain();
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    this.flushing = this.flushing.then(() => this.flush());
+    return this.flushing;
+  }
+
+  private async flush(): Promise<void> {
+    while (this.waiting.length > 0) {
+      const batch = this.waiting.slice(0, BATCH_MAX);
+      try {
+        await this.db.query(statement, [JSON.stringify(batch)]);
+      } catch (error) {
+        // They wait for the next decision to come; a lost COMMIT reply does no harm, the ids are known.
+        this.log.warn({ err: error, waiting: this.waiting.length }, "routing decisions not written yet");
+        return;
+      }
+      this.waiting.splice(0, batch.length);
+    }
   }
 }

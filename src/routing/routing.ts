@@ -112,7 +112,8 @@ export class Routing {
     this.meter.inFlightChanged(route.endpointId, route.live.inFlight, this.dependencies.clock.nowMs());
   }
 
-  succeeded(route: Route, latencyMs: number): void {
+  /** `latencyMs` to the first token; null for a whole answer, whose length says nothing about the endpoint's. */
+  succeeded(route: Route, latencyMs: number | null): void {
     recordSuccess(route.live, latencyMs, this.dependencies.clock.nowMs());
   }
 
@@ -137,6 +138,10 @@ export class Routing {
       seen.add(route.endpointId);
       this.dependencies.bus.publish("utilization.sampled", this.meter.sample(route, nowMs));
     }
+  }
+
+  get droppedDecisions(): number {
+    return this.decisionLog.dropped;
   }
 
   drain(): Promise<void> {

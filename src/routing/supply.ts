@@ -76,6 +76,7 @@ export async function readSupply(
     else group.push(route);
   }
   for (const group of byModel.values()) setCostFactors(group);
+  forgetRetired(live, routes);
   return { byModel, routes };
 }
 
@@ -125,6 +126,12 @@ function routeOf(
             card: terms.card,
           },
   };
+}
+
+/** Endpoints that are gone and have nothing in flight. */
+function forgetRetired(live: Map<string, LiveState>, routes: readonly Route[]): void {
+  const known = new Set(routes.map((route) => route.endpointId));
+  for (const [endpointId, { inFlight }] of live) if (inFlight === 0 && !known.has(endpointId)) live.delete(endpointId);
 }
 
 /** Relative price of a million output tokens among the offerings of one model; the cheapest is 1. */

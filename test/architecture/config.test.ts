@@ -59,13 +59,18 @@ test("a .env file as shipped changes nothing", () => {
   expect(readConfig(file)).toEqual(readConfig({}));
 });
 
-test("every fault comes in one message, by name, with what was given", () => {
-  const environment = { PORT: "no-number", LOG_LEVEL: "loud", DATABASE_URL: "mysql://db", DRAIN_GRACE_MS: "0" };
+test("every fault comes in one message, by name, with what was given, but for a URL that may hold a password", () => {
+  const environment = {
+    PORT: "no-number",
+    LOG_LEVEL: "loud",
+    DATABASE_URL: "mysql://me:secret@db",
+    DRAIN_GRACE_MS: "0",
+  };
   const faults = faultsOf(environment);
   expect(faults).toHaveLength(4);
   for (const [name, value] of Object.entries(environment)) {
     expect(
-      faults.filter((fault) => fault.startsWith(`${name}: `) && fault.includes(JSON.stringify(value))),
+      faults.filter((fault) => fault.startsWith(`${name}: `) && fault.includes(value) === (name !== "DATABASE_URL")),
     ).toHaveLength(1);
   }
   expect(new ConfigError(faults).message).toBe(

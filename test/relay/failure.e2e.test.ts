@@ -34,7 +34,7 @@ beforeAll(async () => {
     environment: {
       UPSTREAM_FIRST_BYTE_TIMEOUT_MS: "400",
       UPSTREAM_IDLE_TIMEOUT_MS: "400",
-      UPSTREAM_TOTAL_TIMEOUT_MS: "1500",
+      UPSTREAM_TOTAL_TIMEOUT_MS: "2500",
       UPSTREAM_CONNECT_TIMEOUT_MS: "300",
     },
     providers: [
@@ -226,6 +226,16 @@ describe.each([
 });
 
 describe("a whole answer", () => {
+  it("is charged once when the official client had to repeat its request", async () => {
+    solo.reference.setBehaviour({ mode: "fail" });
+    const { failed } = solo.reference.numbers();
+    const asked = world.client(startup, { maxRetries: 2 }).chat.completions.create({ model: SOLO, messages });
+    await until("the first failure", () => solo.reference.numbers().failed > failed);
+    solo.reference.setBehaviour({ mode: "normal" });
+    const answer = await asked;
+    expect(await records()).toMatchObject([{ id: answer._request_id, outcome: "COMPLETED", attempts: 1 }]);
+  });
+
   it("is free when the client leaves while the provider is writing it", async () => {
     const provider = world.providers[4]!;
     const exchange = chat(DRIP, false);
@@ -302,6 +312,35 @@ describe("a streamed answer", () => {
     const { text } = await chat(SOLO, true).answer;
     expect(eventsOf(text).at(-1)).toMatchObject({ error: { code: "upstream_truncated" } });
     await expectCharged("PARTIAL", 2);
+  });
+
+  it("stops its provider while the client does not read, for as long as that takes, and is whole when it reads again", async () => {
+    const pieces = 640;
+    const large = delta("x".repeat(65_536));
+    let taken = 0;
+    scripted.scripted.play(({ socket }) => {
+      const next = () => {
+        if (taken === pieces) return void socket.end("data: [DONE]\n\n");
+        taken += 1;
+        socket.write(large, next);
+      };
+      socket.write(streamHead, next);
+    });
+    const body = { model: SCRIPTED, messages, stream: true };
+    const exchange = send(world.relay.url, { secret: startup.secret, body, stalls: true });
+    const stalledMs = world.relay.config.upstream.idleTimeoutMs * 1.5;
+    let [seen, sinceMs] = [0, performance.now()];
+    await until("the provider to be stopped for longer than it may be idle", () => {
+      if (taken !== seen) [seen, sinceMs] = [taken, performance.now()];
+      return taken > 0 && performance.now() - sinceMs > stalledMs;
+    });
+    // The kernel's buffers hold what was taken, not the relay.
+    expect(taken).toBeLessThan(pieces / 2);
+    exchange.read();
+    const { text } = await exchange.answer;
+    expect(text.endsWith("data: [DONE]\n\n")).toBe(true);
+    expect(text.length).toBeGreaterThan(pieces * large.length);
+    expect(await records()).toMatchObject([{ outcome: "COMPLETED" }]);
   });
 
   it("ends with an error when it takes longer than an answer may", async () => {

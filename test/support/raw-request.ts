@@ -18,6 +18,8 @@ export interface RawExchange {
   status(): number | undefined;
   /** Resolves when `wanted` has arrived. */
   sees(wanted: string): Promise<void>;
+  /** For one that stalls: reads on. */
+  read(): void;
   /** Closes the socket, without waiting for anything. */
   leave(): void;
   /** Never rejects once the head has arrived; rejects when it never came. */
@@ -30,12 +32,14 @@ export interface RawRequest {
   readonly secret?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer | object;
+  /** Takes the head of the answer and then nothing, until `read()`. */
+  readonly stalls?: boolean;
 }
 
 /** One request on a connection of its own. */
 export function send(
   base: string,
-  { method = "POST", path = "/v1/chat/completions", secret, headers, body }: RawRequest,
+  { method = "POST", path = "/v1/chat/completions", secret, headers, body, stalls = false }: RawRequest,
 ): RawExchange {
   const bytes = body === undefined || typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
   const request = httpRequest(`${base}${path}`, {
@@ -58,6 +62,7 @@ export function send(
       arrived.setEncoding("utf8").on("data", (chunk: string) => {
         text += chunk;
       });
+      if (stalls) arrived.pause();
       arrived.on("error", () => undefined);
       arrived.on("close", () =>
         resolve({ status: arrived.statusCode ?? 0, headers: arrived.headers, text, broken: !arrived.complete }),
@@ -72,6 +77,7 @@ export function send(
     text: () => text,
     status: () => response?.statusCode,
     sees: async (wanted) => void (await until(`${JSON.stringify(wanted)} in the answer`, () => text.includes(wanted))),
+    read: () => void response?.resume(),
     leave: () => void request.destroy(),
   };
 }

@@ -2,11 +2,6 @@
 import { randomBytes } from "node:crypto";
 import OpenAI, { type ClientOptions } from "openai";
 import { Agent, fetch as undiciFetch } from "undici";
-import {
-  type ReferenceProvider,
-  type ReferenceProviderOptions,
-  startReferenceProvider,
-} from "../../examples/reference-provider/server";
 import type { ApiKeyScope, OrganisationKind } from "../../schema/enums";
 import type { Viewer } from "../../src/accounts/viewer";
 import { MemoryBus } from "../../src/events/event-bus";
@@ -22,48 +17,16 @@ import { createMetrics } from "../../src/platform/metrics";
 import { createRelayServer, type RelayServer } from "../../src/relay/server";
 import { newLiveState } from "../../src/routing/candidate";
 import { createServices, type Services } from "../../src/services";
-import { createCertificateAuthority, issueServerCertificate } from "../../src/upstreams/certificates";
 import { openRelayIdentity, type RelayIdentity } from "../../src/upstreams/identity";
 import { expectNothingLeft, type Leftover, until } from "./leftovers";
-import { type ScriptedProvider, startScriptedProvider } from "./scripted-provider";
 import { createTestDatabase } from "./template-database";
+import { openProvider, type ProviderSpec, type WorldProvider } from "./world-provider";
 
-export const MODEL = "acme/chat-8b";
+export { MODEL, type WorldProvider } from "./world-provider";
+
 const ISSUER = "https://exergy.example";
 const FACILITY_USD = 1_000_000n;
 const MULTIPLIER_PPM = 1_250_000n;
-
-export interface ProviderSpec {
-  model?: string;
-  accelerator?: string;
-  region?: string;
-  slots?: number;
-  contextLength?: number;
-  maxOutputTokens?: number;
-  /** Left out: as fast as possible. */
-  tokensPerSecond?: number;
-  /** GPUs of its BASELINE window; 0: it opens none. */
-  listedGpus?: number;
-  verifyTokens?: boolean;
-  /** A bare TLS server that a test writes the answers of. */
-  scripted?: boolean;
-}
-
-export interface WorldProvider {
-  readonly organisationId: string;
-  readonly viewer: Viewer;
-  readonly endpointId: string;
-  readonly offeringId: string;
-  readonly place: { accelerator: string; region: string; zone: string };
-  readonly port: number;
-  /** Set unless it is scripted. */
-  readonly reference: ReferenceProvider;
-  /** Set if it is scripted. */
-  readonly scripted: ScriptedProvider;
-  /** Texts by which a startup would know who it is. */
-  readonly canaries: readonly string[];
-  close(): Promise<void>;
-}
 
 export interface WorldStartup {
   readonly id: string;
@@ -125,7 +88,7 @@ export class RelayWorld {
   /** Not a relay's: its own pool, for setting up and looking on. */
   services!: Services;
   operator!: Viewer;
-  private readonly models: string[] = [];
+  private readonly models = new Set<string>();
   private facilityId!: string;
   private partner!: Viewer;
   private readonly pepper = randomBytes(32);
@@ -178,86 +141,12 @@ export class RelayWorld {
 
   /** A provider with one live endpoint that offers one live model. */
   async addProvider(spec: ProviderSpec = {}): Promise<WorldProvider> {
-    const index = this.providers.length + 1;
-    const name = {
-      organisation: `Canaryorg${index}`,
-      upstream: `canary-upstream-${index}/Weights`,
-      ca: `canary-ca-${index}`,
-    };
-    const { viewer } = await this.organisation("PROVIDER", name.organisation, ["READ", "WRITE"]);
-    const ca = await createCertificateAuthority(name.ca);
-    const tls = await issueServerCertificate(ca, {
-      dnsNames: [`canary-host-${index}.example`],
-      ipAddresses: ["127.0.0.1"],
-    });
-    const { contextLength = 8_192, maxOutputTokens = 4_096, slots = 512, listedGpus = 8, tokensPerSecond } = spec;
-    const { clientCaPem, jwks } = this.identity;
-    const scripted = spec.scripted ? await startScriptedProvider({ tls, clientCaPem }) : undefined;
-    const reference = spec.scripted
-      ? undefined
-      : await startReferenceProvider({
-          tls,
-          clientCaPem,
-          issuer: ISSUER,
-          jwks: jwks as NonNullable<ReferenceProviderOptions["jwks"]>,
-          models: [
-            { id: name.upstream, contextLength, decodeTokensPerSecond: tokensPerSecond ?? 1e6, timeToFirstTokenMs: 0 },
-          ],
-          pace: tokensPerSecond !== undefined,
-          verifyTokens: spec.verifyTokens ?? true,
-        });
-    const { url, port } = (scripted ?? reference)!;
-    const place = { accelerator: spec.accelerator ?? "H100", region: spec.region ?? "eu-north", zone: "a" };
-    const { catalog, capacity } = this.services;
-    const endpoint = await catalog.registerEndpoint(viewer, {
-      name: `endpoint ${index}`,
-      kind: "INFERENCE",
-      tenancy: "SHARED",
-      baseUrl: url,
-      caPem: ca.certPem,
-      ...place,
-      gpuCount: 8,
-      slots,
-      slaTier: "STANDARD",
-    });
-    reference?.setAudience(endpoint.id);
-    await catalog.moveEndpoint(this.operator, endpoint.id, "LIVE");
-    const offering = await catalog.publishOffering(viewer, {
-      endpointId: endpoint.id,
-      model: spec.model ?? MODEL,
-      upstreamModel: name.upstream,
-      architecture: "chat",
-      contextLength,
-      maxOutputTokens,
-      prefillTokensPerGpuSecond: 20_000,
-      decodeTokensPerGpuSecond: 2_000,
-    });
-    await catalog.moveOffering(this.operator, offering.id, "LIVE");
-    if (listedGpus > 0) {
-      const startsAt = new Date(this.clock.nowMs() - 60_000);
-      await capacity.openWindow(viewer, { ...place, kind: "BASELINE", gpuCount: listedGpus, startsAt });
-    }
-    const provider: WorldProvider = {
-      organisationId: viewer.organisationId,
-      viewer,
-      endpointId: endpoint.id,
-      offeringId: offering.id,
-      place,
-      port,
-      reference: reference as ReferenceProvider,
-      scripted: scripted as ScriptedProvider,
-      canaries: [
-        ...Object.values(name),
-        `canary-host-${index}`,
-        `127.0.0.1:${port}`,
-        `:${port}`,
-        endpoint.id,
-        viewer.organisationId,
-      ],
-      close: () => (scripted ?? reference)!.close(),
-    };
+    const { services, operator, identity } = this;
+    const organisation = async (name: string) => (await this.organisation("PROVIDER", name, ["READ", "WRITE"])).viewer;
+    const around = { services, operator, identity, issuer: ISSUER, organisation };
+    const provider = await openProvider(around, this.providers.length + 1, spec);
     this.providers.push(provider);
-    this.models.push(spec.model ?? MODEL);
+    this.models.add(provider.model);
     return provider;
   }
 
@@ -309,7 +198,8 @@ export class RelayWorld {
 
   /** For afterEach: whatever a request took is given back. */
   async expectNothingLeft(): Promise<void> {
-    const routes = ({ services }: WorldRelay) => this.models.flatMap((model) => services.routing.routesOf(model) ?? []);
+    const routes = ({ services }: WorldRelay) =>
+      [...this.models].flatMap((model) => services.routing.routesOf(model) ?? []);
     const inFlight = (relay: WorldRelay) => routes(relay).reduce((sum, route) => sum + route.live.inFlight, 0);
     const leftovers: Leftover[] = [
       { name: "open hold", count: async () => (await this.rows("SELECT id FROM hold WHERE state = 'HELD'")).length },
@@ -360,10 +250,10 @@ export class RelayWorld {
     candidates: { endpointId: string; refusal: string | null }[];
     attempts: { endpointId: string; result: string }[];
   }> {
-    return until(
-      `decision of ${requestId}`,
-      async () => (await this.rows<never>("SELECT * FROM routing_decision WHERE id = $1", [requestId]))[0],
-    );
+    return until(`decision of ${requestId}`, async () => {
+      await Promise.all(this.relays.map(({ services }) => services.routing.drain()));
+      return (await this.rows<never>("SELECT * FROM routing_decision WHERE id = $1", [requestId]))[0];
+    });
   }
 
   async stop(): Promise<void> {
@@ -379,6 +269,7 @@ export class RelayWorld {
     return readConfig({
       ALLOW_LOOPBACK_UPSTREAMS: "true",
       UPSTREAM_FIRST_BYTE_TIMEOUT_MS: "5000",
+      UPSTREAM_TOKEN_TIMEOUT_MS: "0",
       LOG_LEVEL: "warn",
       ...this.options.environment,
     });

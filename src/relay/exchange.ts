@@ -1,0 +1,284 @@
+/** One admitted request from its first attempt to its end; whatever happens, its hold is resolved exactly once. */
+import type { ServerResponse } from "node:http";
+import type { RoutingAttempt, RoutingCandidate } from "../../entities/routing-decision";
+import type { RoutingOutcome, UsageOutcome } from "../../schema/enums";
+import { DomainError } from "../platform/errors";
+import type { Route } from "../routing/routing";
+import type { Admission } from "./admission";
+import { BufferedAnswer, StreamAnswer } from "./answers";
+import { type AttemptEnd, attemptTimeouts, runAttempt } from "./attempt";
+import { type ChatRequest, rewriteChatRequest } from "./chat-request";
+import type { ClientConnection } from "./client-connection";
+import { deliveryOf } from "./delivery";
+import { asDomainError, errorEvent, noAnswer, sendError } from "./errors";
+import { ModelName } from "./model-name";
+import type { RelayContext } from "./server";
+
+const ATTEMPTS_MAX = 3;
+const DONE = "data: [DONE]\n\n";
+
+type RelayAnswer = StreamAnswer | BufferedAnswer;
+
+interface ExchangeOptions {
+  readonly request: ChatRequest;
+  readonly body: Buffer;
+  readonly admission: Admission;
+  readonly client: ClientConnection;
+  readonly response: ServerResponse;
+  readonly startedMs: number;
+}
+
+export class Exchange {
+  private readonly attempts: RoutingAttempt[] = [];
+  private readonly tried = new Set<string>();
+  private candidates: readonly RoutingCandidate[] = [];
+  private lastFailure: AttemptEnd | null = null;
+  private ttftMs: number | null = null;
+
+  constructor(
+    private readonly relay: RelayContext,
+    private readonly options: ExchangeOptions,
+  ) {}
+
+  async run(): Promise<void> {
+    this.relay.retryBudget.requestBegan();
+    try {
+      for (let number = 1; number <= ATTEMPTS_MAX && !this.options.client.gone; number++) {
+        const route = this.nextRoute();
+        if (route === null || (number > 1 && !this.relay.retryBudget.spend())) break;
+        if (await this.attempt(route, number)) return;
+      }
+    } catch (error) {
+      // A fault of ours on the way must not leave credit set aside until the sweep.
+      await this.release().catch(() => undefined);
+      throw error;
+    }
+    await this.giveUp();
+  }
+
+  private nextRoute(): Route | null {
+    const { admission } = this.options;
+    const choice = this.relay.routing.choose(admission.routes, {
+      model: admission.model,
+      promptTokensEstimate: admission.promptTokensEstimate,
+      maxTokens: admission.maxTokens,
+      excludeEndpointIds: this.tried,
+    });
+    // The first look explains the decision; later ones would only add ALREADY_TRIED.
+    if (this.tried.size === 0) this.candidates = choice.candidates;
+    return choice.route;
+  }
+
+  /** True: the request is over. False: nothing went out, the next endpoint may try. */
+  private async attempt(route: Route, number: number): Promise<boolean> {
+    const { admission, client, request } = this.options;
+    const { routing, sla } = this.relay;
+    const beganMs = performance.now();
+    const answer = request.stream ? this.streamAnswer() : new BufferedAnswer(new ModelName(admission.model));
+    const upstreamBody = this.upstreamBody(route);
+    this.tried.add(route.endpointId);
+    routing.attemptBegan(route);
+    const end = await runAttempt({
+      upstreams: this.relay.upstreams,
+      attempt: {
+        endpoint: route.upstream,
+        startupId: admission.startupId,
+        requestId: admission.requestId,
+        attempt: number,
+        method: "POST",
+        path: "/v1/chat/completions",
+        body: upstreamBody,
+        accept: request.stream ? "text/event-stream" : "application/json",
+      },
+      answer,
+      client,
+      timeouts: attemptTimeouts(this.relay.config.upstream, request.stream ? null : admission.maxTokens * request.n),
+      deadlineMs: this.options.startedMs + this.relay.config.upstream.totalTimeoutMs,
+    }).finally(() => routing.attemptEnded(route));
+    const durationMs = Math.round(performance.now() - beganMs);
+    this.attempts.push({ endpointId: route.endpointId, result: resultOf(end), durationMs });
+    if (end.kind === "FAILED" || end.kind === "CUT") {
+      routing.failed(route, end.failure, end.kind === "FAILED" ? end.retryAfterMs : undefined);
+      this.relay.metrics.attemptFailures.inc({ cause: end.failure });
+      // 429 is a provider saying that it is full, not that it is down.
+      if (end.failure !== "THROTTLED") sla.observeAttempt(route.endpointId, { failed: true });
+    }
+    switch (end.kind) {
+      case "FAILED":
+        this.lastFailure = end;
+        return false;
+      case "COMPLETE": {
+        routing.succeeded(route, this.ttftMs);
+        sla.observeAttempt(
+          route.endpointId,
+          this.ttftMs === null ? { failed: false } : { failed: false, ttftMs: this.ttftMs },
+        );
+        await this.complete(route, answer);
+        return true;
+      }
+      case "CUT":
+        await this.cut(route, answer);
+        return true;
+      case "REJECTED":
+        await this.reject(end.status);
+        return true;
+      case "CLIENT_GONE":
+        await this.abandon(route, answer);
+        return true;
+    }
+  }
+
+  private streamAnswer(): StreamAnswer {
+    const { admission, client, request, response, startedMs } = this.options;
+    const beganMs = performance.now();
+    return new StreamAnswer({
+      client,
+      passUsage: request.includeUsage,
+      modelName: new ModelName(admission.model),
+      onCommit: () => {
+        // What earlier attempts took is the marketplace's time, not this provider's.
+        this.ttftMs = Math.round(performance.now() - beganMs);
+        this.relay.metrics.firstToken.observe((performance.now() - startedMs) / 1000);
+        response.writeHead(200, {
+          "content-type": "text/event-stream; charset=utf-8",
+          "cache-control": "no-cache",
+          "x-accel-buffering": "no",
+          "x-request-id": admission.requestId,
+        });
+      },
+    });
+  }
+
+  private upstreamBody(route: Route): Buffer {
+    const { admission, body, request } = this.options;
+    return rewriteChatRequest(body, request, {
+      ...(route.upstreamModel === admission.model ? {} : { model: route.upstreamModel }),
+      ...(request.stream ? { includeUsage: true as const } : {}),
+      ...(request.maxTokens === admission.maxTokens ? {} : { maxTokens: admission.maxTokens }),
+    });
+  }
+
+  /** The record is committed before the client can see that the answer is whole. */
+  private async complete(route: Route, answer: RelayAnswer): Promise<void> {
+    const { admission, client, response } = this.options;
+    try {
+      await this.settle(route, answer, "COMPLETED");
+    } catch (error) {
+      if (answer instanceof StreamAnswer && answer.committed) this.endStream(asDomainError(error));
+      else sendError(response, admission.requestId, asDomainError(error));
+      return this.finish("FAILED", route, "unsettled");
+    }
+    if (answer instanceof StreamAnswer) {
+      answer.flush();
+      client.write(DONE);
+      response.end();
+    } else {
+      response.writeHead(200, {
+        "content-type": "application/json",
+        "content-length": answer.body.length,
+        "x-request-id": admission.requestId,
+      });
+      response.end(answer.body);
+    }
+    this.finish(this.attempts.length > 1 ? "REROUTED" : "SERVED", route, "completed");
+  }
+
+  private async cut(route: Route, answer: RelayAnswer): Promise<void> {
+    await this.settle(route, answer, "PARTIAL").catch((error: unknown) => this.logUnsettled(error));
+    this.endStream(
+      new DomainError("UPSTREAM_TRUNCATED", "The provider's answer broke off. What was delivered is charged."),
+    );
+    this.finish("FAILED", route, "cut");
+  }
+
+  private async abandon(route: Route, answer: RelayAnswer): Promise<void> {
+    // Nothing that the client could use went out before the first content byte: nothing is charged.
+    const resolved = answer.committed ? this.settle(route, answer, "ABORTED") : this.release();
+    await resolved.catch((error: unknown) => this.logUnsettled(error));
+    this.finish("ABORTED", route, answer.committed ? "aborted" : "aborted_early");
+  }
+
+  private async reject(status: number): Promise<void> {
+    await this.release();
+    const error = new DomainError(
+      "BAD_USER_INPUT",
+      `The model's server refused the request as invalid (status ${status}). Check its parameters.`,
+    );
+    sendError(this.options.response, this.options.admission.requestId, error);
+    this.finish("FAILED", null, "rejected");
+  }
+
+  private async giveUp(): Promise<void> {
+    await this.release();
+    if (this.options.client.gone) return this.finish("ABORTED", null, "aborted_early");
+    const failure = this.lastFailure?.kind === "FAILED" ? this.lastFailure.failure : null;
+    const error = noAnswer(failure, this.attempts.length, this.candidates);
+    sendError(this.options.response, this.options.admission.requestId, error);
+    this.finish("FAILED", null, this.attempts.length === 0 ? "no_route" : "failed");
+  }
+
+  private async settle(route: Route, answer: RelayAnswer, outcome: UsageOutcome): Promise<void> {
+    const { admission, request, startedMs } = this.options;
+    const delivery = deliveryOf(admission, request, route, answer.delivered, {
+      outcome,
+      attempts: this.attempts.length,
+      ttftMs: this.ttftMs,
+      durationMs: Math.round(performance.now() - startedMs),
+    });
+    if (delivery === null) return this.release();
+    if (delivery.usage.clamped) {
+      const evidence = { requestId: admission.requestId, endpointId: route.endpointId };
+      this.relay.log.warn(evidence, "reported usage is outside what the relay saw");
+    }
+    const { gpuNanos } = await this.relay.metering.settle(delivery);
+    this.relay.routing.delivered(route, gpuNanos);
+  }
+
+  private release(): Promise<void> {
+    return this.relay.metering.release(this.options.admission.requestId, this.options.admission.startupId);
+  }
+
+  private endStream(error: DomainError): void {
+    const { client, response } = this.options;
+    client.write(errorEvent(error));
+    response.end();
+  }
+
+  private logUnsettled(error: unknown): void {
+    this.relay.log.error(
+      { err: error, requestId: this.options.admission.requestId },
+      "delivered, not settled: the hold stays until the sweep",
+    );
+  }
+
+  private finish(outcome: RoutingOutcome, route: Route | null, label: string): void {
+    const { admission } = this.options;
+    this.relay.metrics.requests.inc({ outcome: label });
+    this.relay.routing.record({
+      requestId: admission.requestId,
+      startupId: admission.startupId,
+      model: admission.model,
+      outcome,
+      endpointId: route?.endpointId ?? null,
+      providerIds: [...new Set(admission.routes.map((candidate) => candidate.providerId))],
+      candidates: this.candidates,
+      attempts: this.attempts,
+      decidedAt: this.relay.clock.now(),
+    });
+  }
+}
+
+function resultOf(end: AttemptEnd): string {
+  switch (end.kind) {
+    case "COMPLETE":
+      return "OK";
+    case "FAILED":
+      return end.result;
+    case "CUT":
+      return end.failure;
+    case "REJECTED":
+      return `STATUS_${end.status}`;
+    case "CLIENT_GONE":
+      return "CLIENT_GONE";
+  }
+}
