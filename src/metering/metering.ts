@@ -85,7 +85,7 @@ export class Metering {
     this.bus = dependencies.bus;
     this.clock = dependencies.clock;
     this.volume = new MonthlyVolume(this.db);
-    this.queue = new SettlementQueue(this.db, (startupIds) => {
+    this.queue = new SettlementQueue(this.db.dedicated("settlements"), (startupIds) => {
       for (const startupId of startupIds) this.bus.publish("balance.changed", { startupId });
     });
   }

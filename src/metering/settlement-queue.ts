@@ -1,5 +1,5 @@
 /** Feeds holds and settlements to the ledger in group commits, and repeats a commit whose fate is unknown. */
-import type { Database } from "../platform/database";
+import type { Queryable } from "../platform/database";
 import { GroupCommit } from "../platform/group-commit";
 import { ANSWER_TIMEOUT_MS, outlast, PATIENCE_MS, unavailable } from "./outage";
 
@@ -61,10 +61,13 @@ export class SettlementQueue {
   private committing = false;
 
   constructor(
-    private readonly db: Database,
+    private readonly db: Queryable,
     private readonly afterHolds: (startupIds: Iterable<string>) => void,
   ) {
-    this.queue = new GroupCommit<Item, Outcome>({ commit: (items) => this.commit(items), maxQueued: QUEUED_MAX });
+    this.queue = new GroupCommit<Item, Outcome>({
+      commit: (items) => this.commit(items),
+      maxQueued: QUEUED_MAX,
+    });
   }
 
   /** Errors: DATABASE_UNAVAILABLE, OVERLOADED, what PostgreSQL refuses. */

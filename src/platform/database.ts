@@ -1,19 +1,24 @@
 /** Opens PostgreSQL: one TypeORM DataSource for entities and migrations, and its pg pool for the hot statements. */
 import "reflect-metadata";
-import type { Pool, QueryResultRow } from "pg";
+import { Pool, type QueryResultRow } from "pg";
 import { DataSource } from "typeorm";
 import { entities } from "../../entities";
 import { migrations } from "../../entities/migrations";
 import { DatabaseNames } from "../../entities/naming";
 import { DomainError } from "./errors";
 
-export interface Database {
-  readonly source: DataSource;
+export interface Queryable {
   /** A named statement is prepared once per connection; use it on hot paths. */
   query<Row extends QueryResultRow>(
     statement: { name: string; text: string },
     values: readonly unknown[],
   ): Promise<Row[]>;
+}
+
+export interface Database extends Queryable {
+  readonly source: DataSource;
+  /** One connection that is shared with nobody and never closed for idleness: what it has planned stays planned. */
+  dedicated(name: string): Queryable;
   close(): Promise<void>;
 }
 
@@ -25,6 +30,13 @@ export interface DatabaseOptions {
 
 /** Connects without migrating. Errors: those of pg (ECONNREFUSED, 28P01 …). */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const applicationName = options.applicationName ?? "exergy";
+  const connection = {
+    connectionString: options.url,
+    // A dead server must show within the patience of a request, not after the kernel's two minutes.
+    connectionTimeoutMillis: 2_000,
+    keepAlive: true,
+  };
   const source = await new DataSource({
     type: "postgres",
     url: options.url,
@@ -32,21 +44,42 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     migrations: [...migrations],
     migrationsTableName: "migration",
     namingStrategy: new DatabaseNames(),
-    applicationName: options.applicationName ?? "exergy",
+    applicationName,
     poolSize: options.poolMax ?? 12,
-    // A dead server must show within the patience of a request, not after the kernel's two minutes.
-    connectTimeoutMS: 2_000,
+    connectTimeoutMS: connection.connectionTimeoutMillis,
     parseInt8: false,
-    extra: { keepAlive: true },
+    // Opening a connection and planning on it anew costs tens of milliseconds: not after every ten quiet seconds.
+    extra: { keepAlive: true, idleTimeoutMillis: 300_000 },
   }).initialize();
-  const pool = (source.driver as unknown as { master: Pool }).master;
+  const dedicated: Pool[] = [];
   return {
     source,
+    ...queryable((source.driver as unknown as { master: Pool }).master),
+    dedicated(name) {
+      const pool = new Pool({
+        ...connection,
+        max: 1,
+        idleTimeoutMillis: 0,
+        application_name: `${applicationName} ${name}`,
+      });
+      // A connection that is lost while nobody waits for it is made anew for the next query.
+      pool.on("error", () => undefined);
+      dedicated.push(pool);
+      return queryable(pool);
+    },
+    async close() {
+      await Promise.all(dedicated.map((pool) => pool.end()));
+      await source.destroy();
+    },
+  };
+}
+
+function queryable(pool: Pool): Queryable {
+  return {
     async query<Row extends QueryResultRow>(statement: { name: string; text: string }, values: readonly unknown[]) {
       const result = await pool.query<Row>({ ...statement, values: values as unknown[] });
       return result.rows;
     },
-    close: () => source.destroy(),
   };
 }
 

@@ -33,7 +33,8 @@ interface Waiting<Item, Result> {
 
 export class GroupCommit<Item, Result> {
   private waiting: Waiting<Item, Result>[] = [];
-  private active = false;
+  private committing = false;
+  private pumping = false;
   private whenIdle: (() => void)[] = [];
 
   constructor(private readonly options: GroupCommitOptions<Item, Result>) {}
@@ -47,37 +48,62 @@ export class GroupCommit<Item, Result> {
     if (this.waiting.length >= this.options.maxQueued) return Promise.reject(new QueueFull(this.options.maxQueued));
     return new Promise<Result>((resolve, reject) => {
       this.waiting.push({ item, resolve, reject });
-      if (this.active) return;
-      this.active = true;
+      if (this.pumping || this.committing) return;
+      this.pumping = true;
       // A microtask later, so that items submitted in the same tick share the commit.
-      queueMicrotask(() => void this.commitUntilEmpty());
+      queueMicrotask(() => this.pump());
     });
   }
 
   /** Resolves when nothing waits and nothing is in flight, items that arrive meanwhile included. */
   drain(): Promise<void> {
-    if (!this.active) return Promise.resolve();
+    if (!this.committing && this.waiting.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.whenIdle.push(resolve));
   }
 
-  private async commitUntilEmpty(): Promise<void> {
-    const maxBatch = this.options.maxBatch ?? maxBatchDefault;
-    while (this.waiting.length > 0) await this.commitBatch(this.waiting.splice(0, maxBatch));
-    this.active = false;
+  private pump(): void {
+    this.pumping = false;
+    if (this.waiting.length === 0 || this.committing) return;
+    this.committing = true;
+    void this.commit(this.waiting.splice(0, this.options.maxBatch ?? maxBatchDefault));
+  }
+
+  /**
+   * The next batch goes to the database before the results of this one are handed out: what callers do with theirs takes
+   * as long as a commit, and the database would idle meanwhile.
+   */
+  private async commit(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+    const handOut = await this.outcome(batch);
+    this.committing = false;
+    const more = this.waiting.length > 0;
+    this.pump();
+    // Clients of pg send on the next tick, which comes only after every promise callback that is due now.
+    if (more) setImmediate(() => this.close(handOut));
+    else this.close(handOut);
+  }
+
+  private close(handOut: () => void): void {
+    handOut();
+    if (this.committing || this.waiting.length > 0) return;
     for (const resolve of this.whenIdle.splice(0)) resolve();
   }
 
-  private async commitBatch(batch: Waiting<Item, Result>[]): Promise<void> {
+  /** Never rejects; resolves with what hands the results out. */
+  private async outcome(batch: readonly Waiting<Item, Result>[]): Promise<() => void> {
     try {
       const results = await this.options.commit(batch.map(({ item }) => item));
       if (results.length !== batch.length) {
         throw new Error(`commit answered ${results.length} results for ${batch.length} items`);
       }
-      batch.forEach(({ resolve }, index) => {
-        resolve(results[index] as Result);
-      });
+      return () => {
+        batch.forEach(({ resolve }, index) => {
+          resolve(results[index] as Result);
+        });
+      };
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      return () => {
+        for (const { reject } of batch) reject(error);
+      };
     }
   }
 }
