@@ -5,8 +5,8 @@ import { admit } from "./admission";
 import { authenticate } from "./authenticate";
 import { scanChatRequest } from "./chat-request";
 import { ClientConnection } from "./client-connection";
+import type { RelayContext } from "./context";
 import { Exchange } from "./exchange";
-import type { RelayContext } from "./server";
 
 /** A hold outlives its request's last moment by this much; then the sweep may release it. */
 export const HOLD_GRACE_MS = 30_000;

@@ -9,10 +9,10 @@ import { BufferedAnswer, StreamAnswer } from "./answers";
 import { type AttemptEnd, attemptTimeouts, runAttempt } from "./attempt";
 import { type ChatRequest, rewriteChatRequest } from "./chat-request";
 import type { ClientConnection } from "./client-connection";
+import type { RelayContext } from "./context";
 import { deliveryOf } from "./delivery";
 import { asDomainError, errorEvent, noAnswer, sendError } from "./errors";
 import { ModelName } from "./model-name";
-import type { RelayContext } from "./server";
 
 const ATTEMPTS_MAX = 3;
 const DONE = "data: [DONE]\n\n";

@@ -1,39 +1,16 @@
 /** The OpenAI edge: one node:http server, one line per route, errors in OpenAI's shape. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { Accounts } from "../accounts/accounts";
-import { type Metering, newRequestId } from "../metering/metering";
-import type { Clock } from "../platform/clock";
-import type { Config } from "../platform/config";
+import { newRequestId } from "../metering/metering";
 import { DomainError } from "../platform/errors";
 import { BodyAborted, closeGracefully, createHttpServer } from "../platform/http-server";
-import type { Log } from "../platform/log";
 import type { Metrics } from "../platform/metrics";
-import type { Routing } from "../routing/routing";
-import type { Sla } from "../sla/sla";
-import type { Upstreams } from "../upstreams/upstreams";
 import { authenticate } from "./authenticate";
 import { chatCompletions } from "./chat-completions";
+import type { RelayContext, RelayDependencies } from "./context";
 import { asDomainError, sendError } from "./errors";
-import { createRelayMetrics, type RelayMetrics } from "./metrics";
+import { createRelayMetrics } from "./metrics";
 import { listModels, oneModel } from "./models";
 import { RetryBudget } from "./retry-budget";
-
-export interface RelayDependencies {
-  readonly config: Config;
-  readonly accounts: Accounts;
-  readonly metering: Metering;
-  readonly routing: Routing;
-  readonly sla: Sla;
-  readonly upstreams: Upstreams;
-  readonly clock: Clock;
-  readonly log: Log;
-}
-
-/** All that a route may touch. */
-export interface RelayContext extends RelayDependencies {
-  readonly metrics: RelayMetrics;
-  readonly retryBudget: RetryBudget;
-}
 
 export interface RelayServer {
   readonly server: Server;

@@ -1,0 +1,27 @@
+/** All that a route of the relay may touch. */
+import type { Accounts } from "../accounts/accounts";
+import type { Metering } from "../metering/metering";
+import type { Clock } from "../platform/clock";
+import type { Config } from "../platform/config";
+import type { Log } from "../platform/log";
+import type { Routing } from "../routing/routing";
+import type { Sla } from "../sla/sla";
+import type { Upstreams } from "../upstreams/upstreams";
+import type { RelayMetrics } from "./metrics";
+import type { RetryBudget } from "./retry-budget";
+
+export interface RelayDependencies {
+  readonly config: Config;
+  readonly accounts: Accounts;
+  readonly metering: Metering;
+  readonly routing: Routing;
+  readonly sla: Sla;
+  readonly upstreams: Upstreams;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface RelayContext extends RelayDependencies {
+  readonly metrics: RelayMetrics;
+  readonly retryBudget: RetryBudget;
+}
