@@ -1,4 +1,4 @@
-/** Periodic work inside a process: never two runs at once, a failing run is logged and the next one comes all the same. */
+/** Periodic work inside a process: never two runs at once, a first failure is logged and the next run comes all the same. */
 import type { Log } from "./log";
 
 export interface Job {
@@ -17,6 +17,7 @@ export function everyMs(name: string, intervalMs: number, work: () => Promise<vo
   let running: Promise<void> | undefined;
   let following: Promise<void> | undefined;
   let stopped = false;
+  let failing = false;
 
   const schedule = () => {
     clearTimeout(timer);
@@ -25,8 +26,13 @@ export function everyMs(name: string, intervalMs: number, work: () => Promise<vo
   const attempt = async () => {
     try {
       await work();
+      if (failing) log.info({ job: name }, "job works again");
+      failing = false;
     } catch (err) {
-      log.error({ err, job: name }, "job failed, next run as planned");
+      // An outage is one line per job, not ten a second.
+      if (failing) log.debug({ err, job: name }, "job failed again");
+      else log.error({ err, job: name }, "job failed, next run as planned");
+      failing = true;
     }
   };
   const run = (): Promise<void> => {

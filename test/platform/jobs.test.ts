@@ -107,3 +107,17 @@ test("stop waits for the run in flight, and nothing runs after it", async () => 
   await job.runNow();
   expect(runs).toBe(1);
 });
+
+test("an outage is one line when it begins, and an end of it makes the next one a line again", async () => {
+  let broken = true;
+  const work = () => (broken ? Promise.reject(new Error("no database")) : Promise.resolve());
+  const job = everyMs("publish", 1_000, work, { log });
+  await jest.advanceTimersByTimeAsync(5_000);
+  expect(lines).toHaveLength(1);
+  broken = false;
+  await jest.advanceTimersByTimeAsync(1_000);
+  broken = true;
+  await jest.advanceTimersByTimeAsync(5_000);
+  expect(lines).toHaveLength(2);
+  await job.stop();
+});
