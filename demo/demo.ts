@@ -22,15 +22,15 @@ import { whereToLook } from "./where-to-look";
 
 const FIRST_WAVE = 40;
 /** Of these about a third wait at the provider that dies: enough for its minute to be judged, within the relay's reserve of 20 retries. */
-const DURING_OUTAGE = 20;
+const DURING_OUTAGE = 26;
 const AFTER_OUTAGE = 6;
 const CONCURRENCY = 6;
 /** An outage whose minute has more good requests than bad ones is found in the next minute. */
 const BREACH_MS_MAX = 90_000;
 const STREAM_MS_MAX = 2_000;
 
-/** Every fourth call of the first wave is for the model that all offer; the others spread over the rest. */
-const mixed = (index: number): string => (index % 4 === 0 ? SHARED_MODEL : models[1 + (index % (models.length - 1))]!);
+/** Every eighth call of the first wave is for the model that all offer: too many good answers of the provider that dies would hide its minute. */
+const mixed = (index: number): string => (index % 8 === 0 ? SHARED_MODEL : models[1 + (index % (models.length - 1))]!);
 
 export class Demo {
   private marketplace!: Marketplace;
