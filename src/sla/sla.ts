@@ -77,6 +77,7 @@ export class Sla {
     const minutesMs = minutesToJudge(at.getTime()).map(({ minuteMs }) => minuteMs);
     await transaction(this.db, async (tx) => {
       await tx.query("SELECT pg_advisory_xact_lock(hashtext('exergy.sla'))");
+      await this.closePromiseless(tx, at);
       const minutes = await readMinutes(tx, minutesMs);
       if (minutes.length === 0) return;
       const providers = new Map(minutes.map(({ endpointId, providerId }) => [endpointId, providerId]));
@@ -92,6 +93,18 @@ export class Sla {
         await this.tell(tx, "sla.breach.opened", providers.get(minute.endpointId), breach.id);
       }
     });
+  }
+
+  /** An endpoint that was suspended or retired promises nothing any more: no minute of it will ever close its breach. */
+  private async closePromiseless(tx: EntityManager, at: Date): Promise<void> {
+    const rows: { id: string; providerId: string }[] = await tx.query(
+      `SELECT b.id, e.provider_id AS "providerId" FROM sla_breach b JOIN endpoint e ON e.id = b.endpoint_id
+        WHERE b.closed_at IS NULL AND e.state NOT IN ('LIVE', 'DRAINING')`,
+    );
+    for (const { id, providerId } of rows) {
+      await tx.update(SlaBreach, { id }, { closedAt: at });
+      await this.tell(tx, "sla.breach.closed", providerId, id);
+    }
   }
 
   /** A provider's own, an operator's all. Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT (page). */

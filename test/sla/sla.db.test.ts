@@ -252,6 +252,16 @@ test("what is not live is not judged", async () => {
   expect(await breachesOf(endpoint)).toEqual([]);
 });
 
+test("a suspended endpoint's breach ends with its promise, and is told once", async () => {
+  const endpoint = await liveEndpoint();
+  await observe(endpoint, 20, 20);
+  await sla.evaluate();
+  await catalog.moveEndpoint(world.operator, endpoint.id, "SUSPENDED");
+  await Promise.all([sla.evaluate(), sla.evaluate()]);
+  expect(await breachesOf(endpoint)).toMatchObject([{ kind: "UPTIME", closedAt: expect.any(String) }]);
+  expect(await told()).toEqual(["sla.breach.opened", "sla.breach.closed"]);
+});
+
 test("a provider sees its own breaches and minutes, an operator all, a startup none", async () => {
   const endpoint = await liveEndpoint();
   await observe(endpoint, 10, 10);
