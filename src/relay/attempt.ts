@@ -1,5 +1,6 @@
 /** One try at one endpoint: connect, first byte, idle and total limits, back-pressure both ways, one clear end. */
 import type { IncomingHttpHeaders } from "node:http";
+import { DomainError } from "../platform/errors";
 import type { FailureKind } from "../routing/cooldown";
 import type { UpstreamAttempt, UpstreamExchange, UpstreamHandler, Upstreams } from "../upstreams/upstreams";
 import type { Answer } from "./answers";
@@ -47,6 +48,8 @@ export interface AttemptOptions {
   readonly timeouts: AttemptTimeouts;
   /** When the whole request must be over, on the clock of performance.now(). */
   readonly deadlineMs: number;
+  /** An error that is no statement about the provider. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /** A provider that keeps the socket open after `[DONE]` gets this long before the socket is closed. */
@@ -101,8 +104,8 @@ class Attempt implements UpstreamHandler {
       const keepsUp = answer.accept(chunk);
       if (answer.complete) return this.finish({ kind: "COMPLETE" });
       if (!keepsUp) return this.pause();
-    } catch {
-      return this.stop(this.broken("CUT"), "not a proper answer");
+    } catch (error) {
+      return this.stop(this.unreadable(error), "not a proper answer");
     }
     // Roles and comments are no sign of an answer: they do not stop the clock of the first byte.
     if (answer.committed || !answer.streamed) this.awaitBytes();
@@ -128,8 +131,8 @@ class Attempt implements UpstreamHandler {
     try {
       this.options.answer.end();
       this.finish({ kind: "COMPLETE" });
-    } catch {
-      this.finish(this.broken("CUT"));
+    } catch (error) {
+      this.finish(this.unreadable(error));
     }
   }
 
@@ -142,6 +145,12 @@ class Attempt implements UpstreamHandler {
 
   private timedOut(): void {
     this.stop(this.broken("TIMEOUT"), "the provider took too long");
+  }
+
+  /** A fault of ours in reading an answer must not pass for the provider's unseen. */
+  private unreadable(error: unknown): AttemptEnd {
+    if (!(error instanceof DomainError)) this.options.onFault(error);
+    return this.broken("CUT");
   }
 
   private broken(failure: FailureKind): AttemptEnd {

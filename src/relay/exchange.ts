@@ -94,6 +94,8 @@ export class Exchange {
       client,
       timeouts: attemptTimeouts(this.relay.config.upstream, request.stream ? null : admission.maxTokens * request.n),
       deadlineMs: this.options.startedMs + this.relay.config.upstream.totalTimeoutMs,
+      onFault: (error) =>
+        this.relay.log.error({ err: error, requestId: admission.requestId }, "an answer could not be read: our fault"),
     }).finally(() => routing.attemptEnded(route));
     const durationMs = Math.round(performance.now() - beganMs);
     this.attempts.push({ endpointId: route.endpointId, result: resultOf(end), durationMs });
