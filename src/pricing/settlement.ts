@@ -19,7 +19,8 @@ export function accrualNanoUsd(gpuNanos: bigint, fixingNanoUsdPerGpuHour: bigint
 
 /**
  * Funded dollars that a captured charge sets free: charge ÷ multiplier, rounded down. However a lot is cut into charges,
- * the sum of these never exceeds what was funded for it; the dust stays backing. RangeError: multiplier not positive.
+ * the sum of these never exceeds what was funded for it; the dust stays backing. `ledger_resolve_holds` books the same in
+ * SQL; test/ledger/model.db.test.ts holds the two together. RangeError: multiplier not positive.
  */
 export function releaseNanoUsd(chargedNanoCredit: bigint, multiplierPpm: bigint): bigint {
   if (multiplierPpm <= 0n) throw new RangeError(`A multiplier has to be positive, got ${multiplierPpm} ppm.`);

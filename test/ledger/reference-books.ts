@@ -1,4 +1,5 @@
 /** The ledger's rules in memory, one item after the other and as plain as possible: what the SQL has to agree with. */
+import { releaseNanoUsd } from "../../src/pricing/settlement";
 
 export interface ReferenceFacility {
   readonly id: string;
@@ -112,7 +113,7 @@ export class ReferenceBooks {
       left -= captured;
       lot.held -= amount;
       lot.spent += captured;
-      const release = (captured * 1_000_000n) / lot.facility.multiplierPpm;
+      const release = releaseNanoUsd(captured, lot.facility.multiplierPpm);
       lot.facility.releasedNanoUsd += release;
       released += release;
     }
