@@ -79,7 +79,7 @@ export async function openMarket(
   return { apiKey: secret, endpointId: endpoint.id };
 }
 
-async function viewerOf(services: Services, secret: string): Promise<Viewer> {
+export async function viewerOf(services: Services, secret: string): Promise<Viewer> {
   const viewer = await services.accounts.authenticate(secret);
   if (viewer === null) throw new Error("the operator's new key is not accepted");
   return viewer;

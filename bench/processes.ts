@@ -9,27 +9,34 @@ export interface Entrant {
   readonly child: ChildProcess;
   /** The next JSON line that it prints. */
   next<Line>(): Promise<Line>;
+  /** Sends a command as a JSON line; the next line that it prints is the answer. */
+  ask<Answer>(command: object): Promise<Answer>;
   stop(): Promise<void>;
 }
 
 export function startEntrant(
   script: string,
   args: readonly string[],
-  options: { core: number; environment?: NodeJS.ProcessEnv },
+  options: { core: number; environment?: NodeJS.ProcessEnv; nodeOptions?: readonly string[] },
 ): Entrant {
-  const node = [process.execPath, "--enable-source-maps", script, ...args];
+  const node = [process.execPath, "--enable-source-maps", ...(options.nodeOptions ?? []), script, ...args];
   const [command, ...rest] = canPin ? ["taskset", "-c", String(options.core), ...node] : node;
   const child = spawn(command!, rest, {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, ...options.environment },
   });
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  const next = async <Line>() => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`${script} ended without an answer`);
+    return JSON.parse(value) as Line;
+  };
   return {
     child,
-    async next<Line>() {
-      const { value, done } = await lines.next();
-      if (done) throw new Error(`${script} ended before it was ready`);
-      return JSON.parse(value) as Line;
+    next,
+    ask<Answer>(command: object) {
+      child.stdin!.write(`${JSON.stringify(command)}\n`);
+      return next<Answer>();
     },
     stop: () =>
       new Promise((resolve) => {
@@ -51,6 +58,16 @@ export function cpuMicros(pid: number): number | null {
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
     const ticks = Number(fields[11]) + Number(fields[12]);
     return (ticks / 100) * 1_000_000;
+  } catch {
+    return null;
+  }
+}
+
+/** Resident memory of a process now, bytes; null where /proc is not there. */
+export function residentBytes(pid: number): number | null {
+  try {
+    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+    return kilobytes === undefined ? null : Number(kilobytes) * 1024;
   } catch {
     return null;
   }

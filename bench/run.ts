@@ -1,7 +1,13 @@
-/** `npm run bench -- <name> [--quick]`. */
+/** `npm run bench -- <name> [--quick]`; live also takes `fan-out`, `idle`, `stalled` and `--minutes <n>` for the last. */
+import { benchGraphql } from "./graphql";
+import { benchLive } from "./live";
 import { benchRelay } from "./relay";
 
-const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { relay: benchRelay };
+const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  graphql: benchGraphql,
+  live: benchLive,
+  relay: benchRelay,
+};
 
 const [name = "", ...args] = process.argv.slice(2);
 const bench = benches[name];

@@ -19,12 +19,15 @@ const demoSettings = {
   SLA_EVALUATION_INTERVAL_MS: "1000",
 };
 
+/** The demo shows all of it, in this process. */
+const wholeMarketplace = { ROLES: "api,relay,worker" };
+
 /** Certificates and the signing key are found again from run to run; the operator's name says what the keys are for. */
 const OPERATOR = "Exergy demo operator";
 
 /** Of `.env` nothing is read: it may name a database that is no playground. */
 function readSettings(): Config {
-  const config = readOrExit({ ...demoSettings, ...process.env });
+  const config = readOrExit({ ...demoSettings, ...process.env, ...wholeMarketplace });
   return config.publicUrl === undefined ? { ...config, publicUrl: `http://localhost:${config.port}` } : config;
 }
 
@@ -40,7 +43,7 @@ async function open(config: Config, log: Log, shutdown: Shutdown): Promise<Marke
       : "the PostgreSQL of DATABASE_URL";
   return {
     apiUrl: exergy.apiUrl,
-    relayUrl: exergy.relayUrl,
+    relayUrl: exergy.relayUrl!,
     database: place,
     operatorKey: secret,
     issuer: config.publicUrl!,

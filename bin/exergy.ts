@@ -1,42 +1,54 @@
-/** Starts and stops a whole process: database, rooms, API, relay, jobs. Used by start, the demo, benches and tests. */
+/** Starts and stops a whole process: database, Redis, rooms, API, relay, jobs, as its roles say. Used by start, the demo, benches and tests. */
 import "reflect-metadata";
+import { createHash } from "node:crypto";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { resolverClasses } from "../resolvers";
 import { createApiServer } from "../src/api/server";
 import { MemoryBus } from "../src/events/event-bus";
+import { RedisBus } from "../src/events/redis-bus";
 import { startJobs } from "../src/jobs";
 import { systemClock } from "../src/platform/clock";
 import type { Config } from "../src/platform/config";
+import { createHealthServer } from "../src/platform/health-server";
 import { listen } from "../src/platform/http-server";
+import { newId } from "../src/platform/ids";
+import { type Leadership, openLeadership } from "../src/platform/leadership";
 import type { Log } from "../src/platform/log";
-import { createMetrics } from "../src/platform/metrics";
+import { createMetrics, type Metrics } from "../src/platform/metrics";
+import { openRedis, type RedisLink } from "../src/platform/redis";
 import { openSecrets } from "../src/platform/secrets";
 import type { Shutdown } from "../src/platform/shutdown";
 import { createRelayServer } from "../src/relay/server";
 import { createServices, type Services } from "../src/services";
 import { openRelayIdentity, type RelayIdentity } from "../src/upstreams/identity";
 import { subscriptionClasses } from "../subscriptions";
+import { openManifest } from "./manifest";
 import { openPepper, openStore } from "./store";
+import { version } from "./version";
 
 export interface Exergy {
   readonly services: Services;
   readonly identity: RelayIdentity;
+  /** Of PORT: the API, or health and metrics alone when this process is no API. */
   readonly apiUrl: string;
-  readonly relayUrl: string;
+  /** Null when this process does not relay. */
+  readonly relayUrl: string | null;
   readonly databaseUrl: string;
   readonly database: "embedded" | "external";
+  readonly bus: "in process" | "Redis" | "Redis Cluster";
 }
 
+type Closing = Pick<Shutdown, "add">;
+
 /** Everything that was opened is handed to `shutdown`, which closes it in reverse order. Errors: PortUnavailable, EmbeddedPostgresError, those of pg. */
-export async function startExergy(config: Config, log: Log, shutdown: Pick<Shutdown, "add">): Promise<Exergy> {
+export async function startExergy(config: Config, log: Log, shutdown: Closing): Promise<Exergy> {
   const store = await openStore(config, log, shutdown);
   const { db } = store;
-  const secrets = await openSecrets(join(config.dataDirectory, "secrets"));
-  const identity = await openRelayIdentity(secrets, systemClock.nowMs());
+  const identity = await openRelayIdentity(await openSecrets(config.secretsDirectory), systemClock.nowMs());
   const pepper = await openPepper(config);
-  const publicUrl = config.publicUrl ?? `http://localhost:${config.port}`;
-  const bus = new MemoryBus((error) => log.error({ err: error }, "a listener failed"));
+  const metrics = createMetrics();
+  const instance = newId();
+  const { redis, bus } = openBus(config, { log, metrics, shutdown, instance, pepper });
   const services = createServices(
     {
       config,
@@ -45,33 +57,118 @@ export async function startExergy(config: Config, log: Log, shutdown: Pick<Shutd
       log,
       identity,
       pepper,
-      publicUrl,
+      publicUrl: config.publicUrl ?? `http://localhost:${config.port}`,
       egress: { allowLoopback: config.allowLoopbackUpstreams, ownHosts: ownHosts(config) },
+      redis,
+      instance,
+      version,
     },
     bus,
   );
+  shutdown.add("presence", () => services.processes.leave());
   shutdown.add("upstream pools", () => services.upstreams.close());
   shutdown.add("queued writes", async () => {
     await services.metering.drain();
     await services.routing.drain();
     await services.sla.flush();
   });
-  await services.routing.refresh();
-  const jobs = startJobs(services, { config, db, log });
+  if (config.roles.includes("relay")) await services.routing.refresh();
+  const leadership = await openLead(config, { url: store.url, log, metrics, shutdown });
+  const jobs = startJobs(services, { config, db, log, leads: () => leadership?.held() ?? false });
   shutdown.add("jobs", () => jobs.stop());
-  const edges = await openEdges(config, log, shutdown, services, identity);
-  return { services, identity, ...edges, databaseUrl: store.url, database: store.kind };
+  const edges = await openEdges(config, { log, shutdown, services, identity, metrics });
+  const shared = redis?.kind === "cluster" ? "Redis Cluster" : "Redis";
+  return {
+    services,
+    identity,
+    ...edges,
+    databaseUrl: store.url,
+    database: store.kind,
+    bus: redis === undefined ? "in process" : shared,
+  };
 }
 
-async function openEdges(
+interface Opening {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly shutdown: Closing;
+}
+
+function openBus(
   config: Config,
-  log: Log,
-  shutdown: Pick<Shutdown, "add">,
-  services: Services,
-  identity: RelayIdentity,
-) {
-  const metrics = createMetrics();
-  const relay = createRelayServer({ ...services, config, clock: systemClock, log }, metrics);
+  { log, metrics, shutdown, instance, pepper }: Opening & { instance: string; pepper: Buffer },
+): { redis: RedisLink | undefined; bus: MemoryBus | RedisBus } {
+  if (config.redisUrl === undefined) {
+    return { redis: undefined, bus: new MemoryBus((err) => log.error({ err }, "a listener failed")) };
+  }
+  const redis = openRedis(config.redisUrl, log, systemName(pepper));
+  shutdown.add("Redis", () => redis.close());
+  const bus = new RedisBus({ redis, instance, log });
+  shutdown.add("bus", () => bus.close());
+  metrics.gauge({
+    name: "exergy_redis_connected",
+    help: "1 while commands to Redis have a chance.",
+    read: () => Number(redis.connected()),
+  });
+  for (const [kind, help] of [
+    ["unsent", "Events that could not be sent to the other processes since the start."],
+    ["missed", "Holes in what other processes said since the start; each made this one read again."],
+    ["invalid", "Messages that were not understood since the start."],
+  ] as const) {
+    metrics.gauge({ name: `exergy_bus_${kind}`, help, read: () => bus.lost[kind] });
+  }
+  return { redis, bus };
+}
+
+/** Same for all that share the pepper, and only for them: two systems on one Redis do not hear each other. */
+function systemName(pepper: Buffer): string {
+  return createHash("sha256").update("exergy redis ").update(pepper).digest("hex").slice(0, 12);
+}
+
+async function openLead(
+  config: Config,
+  { url, log, metrics, shutdown }: Opening & { url: string },
+): Promise<Leadership | null> {
+  if (!config.roles.includes("worker")) return null;
+  const leadership = await openLeadership({ url, name: "worker", log });
+  shutdown.add("leadership", () => leadership.stop());
+  metrics.gauge({
+    name: "exergy_worker_leads",
+    help: "1 in the one worker that does what is done once.",
+    read: () => Number(leadership.held()),
+  });
+  return leadership;
+}
+
+interface Edges extends Opening {
+  readonly services: Services;
+  readonly identity: RelayIdentity;
+}
+
+async function openEdges(config: Config, edges: Edges): Promise<Pick<Exergy, "apiUrl" | "relayUrl">> {
+  const { shutdown, services, log, metrics } = edges;
+  metrics.gauge({
+    name: "exergy_processes",
+    help: "Processes of the system that this one knows of.",
+    read: () => services.processes.known,
+  });
+  const relay = config.roles.includes("relay")
+    ? createRelayServer({ ...services, config, clock: systemClock, log }, metrics)
+    : null;
+  const front = config.roles.includes("api") ? await openApi(config, edges) : openHealth(edges);
+  const port = await listen(front.server, config.port, config.host, "PORT");
+  shutdown.add("API", () => front.stop());
+  const relayPort = relay === null ? null : await listen(relay.server, config.relayPort, config.host, "RELAY_PORT");
+  shutdown.add("relay", async () => {
+    relay?.startDraining();
+    front.startDraining();
+    await relay?.stop(config.drainGraceMs);
+  });
+  const host = ["0.0.0.0", "::"].includes(config.host) ? "localhost" : config.host;
+  return { apiUrl: `http://${host}:${port}`, relayUrl: relayPort === null ? null : `http://${host}:${relayPort}` };
+}
+
+async function openApi(config: Config, { services, log, metrics, identity }: Edges) {
   const api = await createApiServer({
     config,
     services,
@@ -82,17 +179,19 @@ async function openEdges(
       "/.well-known/jwks.json": { contentType: "application/json", body: JSON.stringify(identity.jwks) },
       "/.well-known/relay-ca.pem": { contentType: "application/x-pem-file", body: identity.clientCaPem },
     },
+    manifest: openManifest(),
   });
-  const port = await listen(api.server, config.port, config.host, "PORT");
-  shutdown.add("API", () => api.stop());
-  const relayPort = await listen(relay.server, config.relayPort, config.host, "RELAY_PORT");
-  shutdown.add("relay", async () => {
-    relay.startDraining();
-    api.startDraining();
-    await relay.stop(config.drainGraceMs);
-  });
-  const host = ["0.0.0.0", "::"].includes(config.host) ? "localhost" : config.host;
-  return { apiUrl: `http://${host}:${port}`, relayUrl: `http://${host}:${relayPort}` };
+  services.processes.countWith(() => api.live());
+  return api;
+}
+
+function openHealth({ services, metrics }: Edges) {
+  const unready = () =>
+    services.outbox.head().then(
+      () => null,
+      () => "database unavailable",
+    );
+  return createHealthServer({ metrics, unready });
 }
 
 /** A provider whose endpoint is one of our own doors would make us call ourselves. */

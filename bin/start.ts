@@ -18,9 +18,12 @@ async function main(): Promise<void> {
       {
         database: `${exergy.database} at ${withoutPassword(exergy.databaseUrl)}`,
         ...(exergy.database === "embedded" ? { data: config.dataDirectory } : {}),
-        bus: "in process",
-        graphql: `${exergy.apiUrl}/graphql`,
-        relay: `${exergy.relayUrl}/v1`,
+        roles: config.roles.join(","),
+        bus: exergy.bus,
+        ...(config.roles.includes("api")
+          ? { graphql: `${exergy.apiUrl}/graphql` }
+          : { health: `${exergy.apiUrl}/healthz` }),
+        ...(exergy.relayUrl === null ? {} : { relay: `${exergy.relayUrl}/v1` }),
       },
       "Exergy is up",
     );

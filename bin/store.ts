@@ -1,11 +1,11 @@
 /** Opens what must be there before any room: the database that the configuration names, and the secret that keys are hashed with. */
-import { join } from "node:path";
 import type { Config } from "../src/platform/config";
 import { type Database, migrate, openDatabase } from "../src/platform/database";
 import { startEmbeddedPostgres } from "../src/platform/embedded-postgres";
 import type { Log } from "../src/platform/log";
 import { openSecrets } from "../src/platform/secrets";
 import type { Shutdown } from "../src/platform/shutdown";
+import { inTurn } from "../src/platform/turn";
 
 export interface Store {
   readonly db: Database;
@@ -18,9 +18,14 @@ export interface Store {
 /** Connected and migrated. Errors: EmbeddedPostgresError, those of pg. */
 export async function openStore(config: Config, log: Log, shutdown: Pick<Shutdown, "add">): Promise<Store> {
   const { url, kind } = await chooseServer(config, log, shutdown);
-  const db = await openDatabase({ url, poolMax: config.databasePoolMax });
+  const db = await openDatabase({
+    url,
+    replicaUrls: config.databaseReplicaUrls,
+    poolMax: config.databasePoolMax,
+  });
   shutdown.add("database connections", () => db.close());
-  const migrated = await migrate(db);
+  // Processes that start together take turns; all but the first find nothing to do.
+  const migrated = await inTurn(url, "migrations", () => migrate(db));
   for (const name of migrated) log.info({ migration: name }, "migrated");
   return { db, url, kind, migrated };
 }
@@ -38,7 +43,7 @@ async function chooseServer(
 
 /** What API keys are hashed with; a lost pepper makes every key unknown. Errors: SecretsUnavailable. */
 export async function openPepper(config: Config): Promise<Buffer> {
-  const secrets = await openSecrets(join(config.dataDirectory, "secrets"));
+  const secrets = await openSecrets(config.secretsDirectory);
   return Buffer.from(await secrets.readOrCreate("api-key-pepper", newPepper), "base64");
 }
 

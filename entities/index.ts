@@ -1,6 +1,7 @@
 /** The tables of the DataSource. */
 import { Accelerator } from "./accelerator";
 import { ApiKey } from "./api-key";
+import { AuditEvent } from "./audit-event";
 import { CapacityWindow } from "./capacity-window";
 import { CreditLot } from "./credit-lot";
 import { Drawdown } from "./drawdown";
@@ -13,10 +14,12 @@ import { LedgerAccount } from "./ledger-account";
 import { Member } from "./member";
 import { Offering } from "./offering";
 import { Organisation } from "./organisation";
+import { OutboxEpoch } from "./outbox-epoch";
 import { OutboxEvent } from "./outbox-event";
 import { PricingTierRow } from "./pricing-tier";
 import { RateCardRow } from "./rate-card";
 import { RoutingDecision } from "./routing-decision";
+import { Session } from "./session";
 import { SlaBreach } from "./sla-breach";
 import { SlaMinute } from "./sla-minute";
 import { SlaTier } from "./sla-tier";
@@ -27,6 +30,7 @@ import { UsageRecord } from "./usage-record";
 export const entities = [
   Accelerator,
   ApiKey,
+  AuditEvent,
   CapacityWindow,
   CreditLot,
   Drawdown,
@@ -39,10 +43,12 @@ export const entities = [
   Member,
   Offering,
   Organisation,
+  OutboxEpoch,
   OutboxEvent,
   PricingTierRow,
   RateCardRow,
   RoutingDecision,
+  Session,
   SlaBreach,
   SlaMinute,
   SlaTier,

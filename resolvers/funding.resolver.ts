@@ -6,6 +6,7 @@ import { KEEPS_IDEMPOTENCY_KEYS } from "../schema/idempotent";
 import {
   CreditLotFilter,
   DrawdownCreateInput,
+  DrawdownFilter,
   FacilityFilter,
   FacilityOpenInput,
 } from "../schema/inputs/funding.input";
@@ -16,6 +17,7 @@ import {
   CreditBalanceView,
   CreditLotConnection,
   CreditLotView,
+  DrawdownConnection,
   DrawdownView,
   FacilityBalanceView,
   FacilityConnection,
@@ -60,6 +62,22 @@ export class FundingResolver {
     const startupId = optionalUuidOf(filter?.startupId, "Startup", "startupId");
     const facilityId = optionalUuidOf(filter?.facilityId, "Facility", "facilityId");
     return connection(await services.funding.lots(viewer, page, { startupId, facilityId }), creditLotView);
+  }
+
+  @Query(() => DrawdownConnection, {
+    description: "Drawdowns: from a capital partner's facilities, all for an operator.",
+  })
+  async drawdowns(
+    @Args(() => PageArgs) page: PageArgs,
+    @Filter(() => DrawdownFilter) filter: DrawdownFilter | null,
+    @Ctx() { services, viewer }: Context,
+  ) {
+    const startupId = optionalUuidOf(filter?.startupId, "Startup", "startupId");
+    const facilityId = optionalUuidOf(filter?.facilityId, "Facility", "facilityId");
+    return connection(
+      await services.funding.drawdowns(viewer, page, { ...filter, startupId, facilityId }),
+      drawdownView,
+    );
   }
 
   @Query(() => CreditBalanceView, { description: "A startup's credit: its own; an operator names the startup." })

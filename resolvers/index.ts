@@ -1,5 +1,6 @@
 /** The table of contents of the API's queries and mutations. */
 import * as accounts from "./accounts.resolver";
+import * as audit from "./audit.resolver";
 import * as capacity from "./capacity.resolver";
 import * as catalog from "./catalog.resolver";
 import * as funding from "./funding.resolver";
@@ -7,8 +8,10 @@ import * as metering from "./metering.resolver";
 import * as node from "./node.resolver";
 import * as payouts from "./payouts.resolver";
 import * as pricing from "./pricing.resolver";
+import * as rateLimit from "./rate-limit.resolver";
 import * as routing from "./routing.resolver";
 import * as sla from "./sla.resolver";
+import * as system from "./system.resolver";
 
 export const resolverClasses = [
   accounts.AccountsResolver,
@@ -16,6 +19,9 @@ export const resolverClasses = [
   accounts.ProviderEdges,
   accounts.MemberEdges,
   accounts.ApiKeyEdges,
+  accounts.SessionEdges,
+  audit.AuditResolver,
+  audit.AuditEventEdges,
   catalog.CatalogResolver,
   catalog.EndpointEdges,
   catalog.OfferingEdges,
@@ -36,5 +42,7 @@ export const resolverClasses = [
   payouts.AccrualEdges,
   sla.SlaResolver,
   sla.SlaBreachEdges,
+  system.SystemResolver,
+  rateLimit.RateLimitResolver,
   node.NodeResolver,
 ] as const;

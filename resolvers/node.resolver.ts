@@ -4,10 +4,11 @@ import { decodeId, Node, type NodeType } from "../schema/node";
 import { requireKind, requireScope } from "../src/accounts/viewer";
 import type { Context } from "../src/api/context";
 import { pageOfOne } from "../src/api/node-ids";
-import { apiKeyView, memberView, organisationView } from "../src/api/views/accounts";
+import { apiKeyView, memberView, organisationView, sessionView } from "../src/api/views/accounts";
+import { auditEventView } from "../src/api/views/audit";
 import { capacityWindowView } from "../src/api/views/capacity";
 import { endpointView, offeringView } from "../src/api/views/catalog";
-import { creditLotView, facilityView } from "../src/api/views/funding";
+import { creditLotView, drawdownView, facilityView } from "../src/api/views/funding";
 import { deliveryView, usageView } from "../src/api/views/metering";
 import { accrualOfKey, accrualView } from "../src/api/views/payouts";
 import { fixingView } from "../src/api/views/pricing";
@@ -34,13 +35,17 @@ const finders: Readonly<Record<NodeType, Find>> = {
   Startup: organisation,
   CapitalPartner: organisation,
   Operator: organisation,
-  Member: ({ services, viewer }, page) => first(services.accounts.members(viewer, page), memberView),
+  Member: ({ services, viewer }, page) => first(services.accounts.members.page(viewer, page), memberView),
   ApiKey: ({ services, viewer }, page) => first(services.accounts.apiKeys(viewer, page), apiKeyView),
+  Session: ({ services, viewer }, page) =>
+    first(services.accounts.sessions.page(viewer, page), (row) => sessionView(row, viewer)),
+  AuditEvent: ({ services, viewer }, page) => first(services.auditTrail.page(viewer, page), auditEventView),
   Endpoint: ({ services, viewer }, page) => first(services.catalog.endpoints(viewer, page), endpointView),
   Offering: ({ services, viewer }, page) => first(services.catalog.offerings(viewer, page), offeringView),
   CapacityWindow: ({ services, viewer }, page) => first(services.capacity.windows(viewer, page), capacityWindowView),
   Fixing: ({ services, viewer }, page) => first(services.pricing.fixings(viewer, page), fixingView),
   Facility: ({ services, viewer }, page) => first(services.funding.facilities(viewer, page), facilityView),
+  Drawdown: ({ services, viewer }, page) => first(services.funding.drawdowns(viewer, page), drawdownView),
   CreditLot: ({ services, viewer }, page) => first(services.funding.lots(viewer, page), creditLotView),
   Usage: ({ services, viewer }, page) => first(services.metering.usage(viewer, page, {}), usageView),
   Delivery: ({ services, viewer }, page) => first(services.metering.deliveries(viewer, page, {}), deliveryView),

@@ -41,7 +41,12 @@ export class PricingResolver {
     return connection(await services.pricing.fixings(viewer, page, { ...filter }), fixingView);
   }
 
-  @Query(() => RevenueEstimateView, { description: "What a month of GPU time would earn a provider. Public." })
+  @Query(() => RevenueEstimateView, {
+    // Nothing was fixed yet: that must not take the rest of a public page's figures with it.
+    nullable: true,
+    description:
+      "What a month of GPU time would earn a provider; null, with an error, where nothing was fixed. Public.",
+  })
   async revenueEstimate(
     @InputArg(() => RevenueEstimateInput) { accelerator, region, monthlyGpuHours }: RevenueEstimateInput,
     @Ctx() { services: { pricing } }: Context,

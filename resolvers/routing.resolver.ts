@@ -1,31 +1,35 @@
 /** Why requests went where they went. */
-import { Args, Ctx, FieldResolver, Query, Resolver, Root } from "type-graphql";
+import { Arg, Args, Ctx, FieldResolver, Query, Resolver, Root } from "type-graphql";
 import type { RoutingDecision } from "../entities/routing-decision";
 import { Filter } from "../schema/fields";
-import { RoutingCandidacyFilter, RoutingDecisionFilter } from "../schema/inputs/routing.input";
+import { RoutingCandidacyFilter, RoutingDecisionFilter, RoutingDecisionSelector } from "../schema/inputs/routing.input";
 import { PageArgs } from "../schema/page";
 import { EndpointView } from "../schema/views/catalog.view";
 import {
   RoutingCandidacyConnection,
   RoutingCandidateView,
   RoutingDecisionConnection,
+  RoutingDecisionView,
 } from "../schema/views/routing.view";
 import { requireKind } from "../src/accounts/viewer";
 import type { Context } from "../src/api/context";
-import { optionalUuidOf } from "../src/api/node-ids";
+import { optionalUuidOf, pageOfOne, uuidOf } from "../src/api/node-ids";
 import { endpointView } from "../src/api/views/catalog";
 import { connection } from "../src/api/views/page";
 import { routingCandidacyView, routingDecisionView } from "../src/api/views/routing";
+import { isId } from "../src/platform/ids";
 
 /** Which endpoints of these decisions the viewer may hear about: one statement for all of them. */
 export async function ownEndpoints(
   rows: readonly RoutingDecision[],
-  { viewer, loaders }: Context,
+  { viewer, services, loaders }: Context,
 ): Promise<Set<string>> {
   const ids = new Set(rows.flatMap((row) => row.candidates.map(({ endpointId }) => endpointId)));
-  const endpoints = await Promise.all([...ids].map((id) => loaders.endpointById.load(id)));
   const isOwn = (providerId: string) => viewer?.kind === "OPERATOR" || providerId === viewer?.organisationId;
-  return new Set(endpoints.filter(({ providerId }) => isOwn(providerId)).map(({ id }) => id));
+  // Not by the loader: others' endpoints are not there for a provider, which is no fault.
+  const own = (await services.catalog.endpointsByIds([...ids])).filter(({ providerId }) => isOwn(providerId));
+  for (const endpoint of own) loaders.endpointById.prime(endpoint.id, endpoint);
+  return new Set(own.map(({ id }) => id));
 }
 
 @Resolver()
@@ -41,6 +45,21 @@ export class RoutingResolver {
     return connection(await services.routing.decisions(viewer, page, { ...filter, startupId }), routingDecisionView);
   }
 
+  @Query(() => RoutingDecisionView, {
+    nullable: true,
+    description: "How one request was routed; null when there is no such request, or none that you may see.",
+  })
+  async routingDecision(
+    @Arg("by", () => RoutingDecisionSelector, { description: "Which." }) { id, requestId }: RoutingDecisionSelector,
+    @Ctx() { services, viewer }: Context,
+  ) {
+    requireKind(viewer, "READ", "STARTUP", "OPERATOR");
+    const key = id == null ? requestId : uuidOf(id, "RoutingDecision", "id");
+    if (key == null || !isId(key)) return null;
+    const { rows } = await services.routing.decisions(viewer, pageOfOne(key), {});
+    return rows.map(routingDecisionView)[0] ?? null;
+  }
+
   @Query(() => RoutingCandidacyConnection, {
     description: "Decisions in which a provider's endpoints were looked at; all endpoints for an operator.",
   })
@@ -50,7 +69,7 @@ export class RoutingResolver {
     @Ctx() context: Context,
   ) {
     requireKind(context.viewer, "READ", "PROVIDER", "OPERATOR");
-    const decisions = await context.services.routing.decisions(context.viewer, page, { model: filter?.model ?? null });
+    const decisions = await context.services.routing.decisions(context.viewer, page, { ...filter });
     const own = await ownEndpoints(decisions.rows, context);
     return connection(decisions, (row) => routingCandidacyView(row, (id) => own.has(id)));
   }

@@ -36,8 +36,8 @@ export const MemberRole = words(
   "What a member may do inside an organisation.",
   { OWNER: "OWNER", ADMIN: "ADMIN", VIEWER: "VIEWER" } as const,
   {
-    OWNER: { description: "Everything, including other members." },
-    ADMIN: { description: "Everything but other members." },
+    OWNER: { description: "Everything, including members, keys and sessions." },
+    ADMIN: { description: "Everything but members, keys and sessions." },
     VIEWER: { description: "Reads only." },
   },
 );
@@ -46,11 +46,12 @@ export type MemberRole = keyof typeof MemberRole;
 export const ApiKeyScope = words(
   "ApiKeyScope",
   "What an API key may be used for.",
-  { READ: "READ", WRITE: "WRITE", INFER: "INFER" } as const,
+  { READ: "READ", WRITE: "WRITE", INFER: "INFER", ADMIN: "ADMIN" } as const,
   {
     READ: { description: "Queries and subscriptions." },
     WRITE: { description: "Mutations." },
     INFER: { description: "Workloads through the relay, charged to the organisation's credit." },
+    ADMIN: { description: "Members, keys and sessions of the organisation." },
   },
 );
 export type ApiKeyScope = keyof typeof ApiKeyScope;
@@ -239,6 +240,32 @@ export const CurrencyCode = words(
 );
 export type CurrencyCode = keyof typeof CurrencyCode;
 
+export const GapReason = words(
+  "GapReason",
+  "Why messages are missing.",
+  { TRIMMED: "TRIMMED", EPOCH_CHANGED: "EPOCH_CHANGED", SLOW_CONSUMER: "SLOW_CONSUMER" } as const,
+  {
+    TRIMMED: { description: "What follows on the cursor is no longer kept. A snapshot comes next." },
+    EPOCH_CHANGED: {
+      description: "The cursor is of another history, e.g. from before a backup was restored. A snapshot comes next.",
+    },
+    SLOW_CONSUMER: { description: "Too much waited to be read. The connection closes; come again with the cursor." },
+  },
+);
+export type GapReason = keyof typeof GapReason;
+
+export const CapacityChange = words(
+  "CapacityChange",
+  "What happened to a capacity window.",
+  { STANDING: "STANDING", ANNOUNCED: "ANNOUNCED", CANCELLED: "CANCELLED" } as const,
+  {
+    STANDING: { description: "It stood when the stream began." },
+    ANNOUNCED: { description: "It was opened." },
+    CANCELLED: { description: "It was cancelled." },
+  },
+);
+export type CapacityChange = keyof typeof CapacityChange;
+
 export const SlaBreachChange = words(
   "SlaBreachChange",
   "What a message of the breach stream tells about its breach.",
@@ -284,3 +311,54 @@ export const RoutingRefusal = words(
   },
 );
 export type RoutingRefusal = keyof typeof RoutingRefusal;
+
+export const RoutingAttemptResult = words(
+  "RoutingAttemptResult",
+  "How one try at serving a request ended.",
+  {
+    OK: "OK",
+    CONNECT: "CONNECT",
+    TIMEOUT: "TIMEOUT",
+    THROTTLED: "THROTTLED",
+    STATUS_5XX: "STATUS_5XX",
+    REFUSED: "REFUSED",
+    REJECTED: "REJECTED",
+    CUT: "CUT",
+    CLIENT_GONE: "CLIENT_GONE",
+  } as const,
+  {
+    OK: { description: "The answer was delivered." },
+    CONNECT: { description: "No connection came about." },
+    TIMEOUT: { description: "It did not answer in time." },
+    THROTTLED: { description: "It asked to come back later." },
+    STATUS_5XX: { description: "It failed with a status of the 500s." },
+    REFUSED: { description: "It would not take the request, which says nothing about the request itself." },
+    REJECTED: { description: "It found fault with the request, as any other would have." },
+    CUT: { description: "It began an answer and did not finish it." },
+    CLIENT_GONE: { description: "The client went away first." },
+  },
+);
+export type RoutingAttemptResult = keyof typeof RoutingAttemptResult;
+
+export const FixingFlag = words(
+  "FixingFlag",
+  "What was unusual about a fixing.",
+  { STALE: "STALE", JUMP_GUARDED: "JUMP_GUARDED" } as const,
+  {
+    STALE: { description: "Too little was observed: the hour before holds on." },
+    JUMP_GUARDED: { description: "A jump against the hour before was held back." },
+  },
+);
+export type FixingFlag = keyof typeof FixingFlag;
+
+export const ProcessRole = words(
+  "ProcessRole",
+  "What a process of the marketplace does.",
+  { API: "API", RELAY: "RELAY", WORKER: "WORKER" } as const,
+  {
+    API: { description: "Serves this API." },
+    RELAY: { description: "Serves the OpenAI-compatible API and forwards to providers." },
+    WORKER: { description: "Publishes events, fixes prices, probes endpoints, judges service levels." },
+  },
+);
+export type ProcessRole = keyof typeof ProcessRole;

@@ -1,6 +1,7 @@
 /** One word per meaning of a field: its GraphQL type in one decorator that cannot be used without a description. */
 import { Arg, type ClassType, Field, ID, InputType, Int, ObjectType } from "type-graphql";
-import { BigIntText, DateTime, Decimal } from "./scalars";
+import { oneOfInputs } from "./one-of";
+import { BigIntText, DateTime, Decimal, Duration, EmailAddress, Url, YearMonth } from "./scalars";
 
 interface Options {
   nullable?: boolean;
@@ -22,6 +23,11 @@ export const Flag = field(() => Boolean);
 export const Exact = field(() => Decimal);
 export const Big = field(() => BigIntText);
 export const Instant = field(() => DateTime);
+export const Span = field(() => Duration);
+/** A billing month in UTC. */
+export const Month = field(() => YearMonth);
+export const Email = field(() => EmailAddress);
+export const Link = field(() => Url);
 /** An enum, or another view. */
 export const Of = (type: () => object, description: string, options: Options = {}) => field(type)(description, options);
 export const ListOf = (type: () => object, description: string, options: Options = {}) =>
@@ -36,6 +42,12 @@ export const View = (
 ): ClassDecorator => ObjectType(name, { description, simpleResolvers: true, ...options });
 
 export const Input = (name: string, description: string): ClassDecorator => InputType(name, { description });
+
+/** An input of which exactly one field is given: all its fields are nullable. */
+export const OneOf = (name: string, description: string): ClassDecorator => {
+  oneOfInputs.add(name);
+  return InputType(name, { description });
+};
 
 /** The one argument of a mutation. */
 export const InputArg = (type: () => ClassType): ParameterDecorator =>

@@ -1,5 +1,6 @@
 /** The Node interface, and the opaque typed ids by which every business object is known outside. */
 import { Field, ID, InterfaceType } from "type-graphql";
+import type { OrganisationKind } from "./enums";
 
 /** What may stand before the colon of an id. */
 export const nodeTypes = [
@@ -9,11 +10,14 @@ export const nodeTypes = [
   "Operator",
   "Member",
   "ApiKey",
+  "Session",
+  "AuditEvent",
   "Endpoint",
   "Offering",
   "CapacityWindow",
   "Fixing",
   "Facility",
+  "Drawdown",
   "CreditLot",
   "Usage",
   "Delivery",
@@ -23,6 +27,14 @@ export const nodeTypes = [
   "SlaBreach",
 ] as const;
 export type NodeType = (typeof nodeTypes)[number];
+
+/** Each kind of organisation is a type of its own. */
+export const nodeTypeOf: Readonly<Record<OrganisationKind, NodeType>> = {
+  PROVIDER: "Provider",
+  STARTUP: "Startup",
+  CAPITAL_PARTNER: "CapitalPartner",
+  OPERATOR: "Operator",
+};
 
 const known: ReadonlySet<string> = new Set(nodeTypes);
 

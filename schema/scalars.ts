@@ -71,3 +71,70 @@ export const DateTime = new GraphQLScalarType<Date, string>({
   parseValue: (value) => readInstant(text(value, "DateTime")),
   parseLiteral: (node) => readInstant(literal(node, "DateTime")),
 });
+
+/** Longer than any address or URL that a door takes; what is no address or URL the door says, as data, with its field. */
+const TEXT_LENGTH_MAX = 2_048;
+
+function readText(value: string, name: string): string {
+  if (value.length > TEXT_LENGTH_MAX) throw new GraphQLError(`${name} has at most ${TEXT_LENGTH_MAX} characters.`);
+  return value;
+}
+
+const textScalar = (name: string, description: string, specifiedByURL: string): GraphQLScalarType<string, string> =>
+  new GraphQLScalarType<string, string>({
+    name,
+    description,
+    specifiedByURL,
+    serialize: (value) => text(value, name),
+    parseValue: (value) => readText(text(value, name), name),
+    parseLiteral: (node) => readText(literal(node, name), name),
+  });
+
+export const EmailAddress = textScalar(
+  "EmailAddress",
+  'An e-mail address, e.g. `"ada@example.org"`.',
+  "https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address",
+);
+
+export const Url = textScalar(
+  "URL",
+  'An absolute URL, e.g. `"https://gpu.example/v1"`.',
+  "https://url.spec.whatwg.org",
+);
+
+export const YearMonth = textScalar(
+  "YearMonth",
+  'A calendar month in UTC, e.g. `"2026-01"`.',
+  "https://www.w3.org/TR/xmlschema11-2/#gYearMonth",
+);
+
+const DURATION = /^P(?=[\dT])(?:(\d{1,4})D)?(?:T(?=\d)(?:(\d{1,6})H)?(?:(\d{1,8})M)?(?:(\d{1,9})(?:\.(\d{1,3}))?S)?)?$/;
+
+/** Milliseconds. Months and years are no length: they are not read. */
+function readDuration(value: string): number {
+  const parts = DURATION.exec(value);
+  if (parts === null) {
+    throw new GraphQLError(
+      `Duration is an ISO 8601 length of days, hours, minutes and seconds such as "PT30M", got ${JSON.stringify(value.slice(0, 60))}.`,
+    );
+  }
+  const [days, hours, minutes, seconds] = parts.slice(1, 5).map((part) => Number(part ?? 0)) as number[];
+  const whole = ((days! * 24 + hours!) * 60 + minutes!) * 60 + seconds!;
+  return whole * 1_000 + Number((parts[5] ?? "").padEnd(3, "0"));
+}
+
+function writeDuration(durationMs: unknown): string {
+  if (typeof durationMs !== "number" || !Number.isInteger(durationMs) || durationMs < 0) {
+    throw new GraphQLError("Duration is a whole number of milliseconds inside.");
+  }
+  return `PT${durationMs / 1_000}S`;
+}
+
+export const Duration = new GraphQLScalarType<number, string>({
+  name: "Duration",
+  description: 'A length of time in ISO 8601: days, hours, minutes and seconds, e.g. `"PT24H"` or `"P7D"`.',
+  specifiedByURL: "https://scalars.graphql.org/andimarek/duration",
+  serialize: writeDuration,
+  parseValue: (value) => readDuration(text(value, "Duration")),
+  parseLiteral: (node) => readDuration(literal(node, "Duration")),
+});

@@ -5,9 +5,9 @@ import type { SlaBreachChange } from "../schema/enums";
 import { SlaBreachMessage } from "../schema/views/sla.view";
 import { organisationScope, requireKind } from "../src/accounts/viewer";
 import type { Context } from "../src/api/context";
-import { type DurableMessage, durableStream, positionOf } from "../src/api/streams/durable-stream";
+import { type DurableMessage, durable } from "../src/api/streams/stream";
 import { slaBreachView } from "../src/api/views/sla";
-import type { DurableEvent } from "../src/events/outbox";
+import { streamMessageView } from "../src/api/views/stream";
 import { cursorOf, PAGE_SIZE_MAX } from "../src/platform/page";
 
 interface Change {
@@ -19,24 +19,18 @@ const changeOf = { "sla.breach.opened": "OPENED", "sla.breach.closed": "CLOSED" 
 
 function breachStream(after: string | null | undefined, { viewer, services }: Context) {
   const known = requireKind(viewer, "READ", "PROVIDER", "OPERATOR");
-  const standing = new Set<string>();
-  return durableStream<Change>(services, {
+  return durable<keyof typeof changeOf, Change>(after, {
     topics: ["sla.breach.opened", "sla.breach.closed"],
     organisationId: organisationScope(known, "READ"),
-    after: positionOf(after),
-    async snapshot() {
-      const breaches = await openBreaches({ viewer, services });
-      for (const { id } of breaches) standing.add(id);
-      return breaches.map((breach) => ({ change: "STANDING", breach }));
-    },
+    snapshot: async () => (await openBreaches({ viewer, services })).map((breach) => ({ change: "STANDING", breach })),
+    toldBy: ({ breach }) => breach.id,
+    tells: ({ topic, payload }) => (topic === "sla.breach.opened" ? payload.breachId : undefined),
     async itemsOf(events) {
       const breaches = await services.sla.breachesByIds(events.map(({ payload }) => payload.breachId));
       const byId = new Map(breaches.map((breach) => [breach.id, breach]));
-      return events.map(({ topic, payload }: DurableEvent) => {
+      return events.map(({ topic, payload }) => {
         const breach = byId.get(payload.breachId);
-        // The snapshot told of it already: it was read after the position from which events count.
-        const told = topic === "sla.breach.opened" && standing.delete(payload.breachId);
-        return breach === undefined || told ? undefined : { change: changeOf[topic], breach };
+        return breach && { change: changeOf[topic], breach };
       });
     },
   });
@@ -71,7 +65,10 @@ export class SlaSubscription {
       | string
       | null,
   ): typeof SlaBreachMessage {
-    if ("checkpointAt" in message) return { cursor: message.cursor, serverTime: message.checkpointAt };
-    return { cursor: message.cursor, change: message.item.change, node: slaBreachView(message.item.breach) };
+    return streamMessageView(message, ({ change, breach }, cursor) => ({
+      cursor,
+      change,
+      node: slaBreachView(breach),
+    }));
   }
 }

@@ -12,6 +12,9 @@ import { Events } from "./0010-events";
 import { LedgerFunctions } from "./0011-ledger-functions";
 import { SettlementFunction } from "./0012-settlement-function";
 import { ReferenceData } from "./0013-reference-data";
+import { Access } from "./0014-access";
+import { OutboxEpoch } from "./0015-outbox-epoch";
+import { RowSecurity } from "./0016-row-security";
 
 export const migrations = [
   Accounts,
@@ -27,4 +30,7 @@ export const migrations = [
   LedgerFunctions,
   SettlementFunction,
   ReferenceData,
+  Access,
+  OutboxEpoch,
+  RowSecurity,
 ] as const;

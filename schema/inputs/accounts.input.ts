@@ -1,6 +1,6 @@
 /** What can be asked of accounts. */
 import { ApiKeyScope, MemberRole, OrganisationKind } from "../enums";
-import { GlobalId, Input, Instant, ListOf, Of, Text } from "../fields";
+import { Email, Flag, GlobalId, Input, Instant, ListOf, Of, Span, Text, Whole } from "../fields";
 
 @Input("OrganisationCreateInput", "A new organisation.")
 export class OrganisationCreateInput {
@@ -11,7 +11,7 @@ export class OrganisationCreateInput {
 @Input("MemberAddInput", "A person who shall act for an organisation.")
 export class MemberAddInput {
   @GlobalId("The organisation; your own when left out.", { nullable: true }) organisationId?: string | null;
-  @Text("E-mail address.") email!: string;
+  @Email("E-mail address.") email!: string;
   @Text("How the person is called, 1 to 120 characters.") displayName!: string;
   @Of(() => MemberRole, "What the person may do.") role!: MemberRole;
 }
@@ -22,11 +22,43 @@ export class ApiKeyCreateInput {
   @Text("What it is for, 1 to 120 characters.") name!: string;
   @ListOf(() => ApiKeyScope, "What it may be used for; at least one.") scopes!: ApiKeyScope[];
   @Instant("When it stops working; never by itself when left out.", { nullable: true }) expiresAt?: Date | null;
+  @Flag("Whether it shall take only persisted documents of the manifest; it does not when left out.", {
+    nullable: true,
+  })
+  persistedOnly?: boolean | null;
 }
 
 @Input("ApiKeyRevokeInput", "Which key to revoke.")
 export class ApiKeyRevokeInput {
   @GlobalId("The key.") id!: string;
+  @Whole("Only if its version is still this one.", { nullable: true }) expectedVersion?: number | null;
+}
+
+@Input("ApiKeyRotateInput", "Which key to replace.")
+export class ApiKeyRotateInput {
+  @GlobalId("The key.") id!: string;
+  @Span("For how long the old key works beside the new one: up to P7D, PT24H when left out.", { nullable: true })
+  overlap?: number | null;
+  @Whole("Only if its version is still this one.", { nullable: true }) expectedVersion?: number | null;
+}
+
+@Input("MemberChangeRoleInput", "What a person may do from now on.")
+export class MemberChangeRoleInput {
+  @GlobalId("The person.") id!: string;
+  @Of(() => MemberRole, "What the person may do.") role!: MemberRole;
+  @Whole("Only if its version is still this one.", { nullable: true }) expectedVersion?: number | null;
+}
+
+@Input("MemberRemoveInput", "Who shall no longer act for the organisation.")
+export class MemberRemoveInput {
+  @GlobalId("The person.") id!: string;
+  @Whole("Only if its version is still this one.", { nullable: true }) expectedVersion?: number | null;
+}
+
+@Input("SessionRevokeInput", "Which session to end.")
+export class SessionRevokeInput {
+  @GlobalId("The session.") id!: string;
+  @Whole("Only if its version is still this one.", { nullable: true }) expectedVersion?: number | null;
 }
 
 @Input("OrganisationFilter", "Which organisations.")

@@ -1,6 +1,6 @@
 /** What can be asked of the catalog. */
 import { EndpointKind, EndpointState, EndpointTenancy, OfferingState, SlaTierCode } from "../enums";
-import { GlobalId, Input, Of, Text, Whole } from "../fields";
+import { GlobalId, Input, Link, Of, Text, Whole } from "../fields";
 
 @Input("EndpointRegisterInput", "A new endpoint.")
 export class EndpointRegisterInput {
@@ -8,7 +8,7 @@ export class EndpointRegisterInput {
   @Text("Your name for it.") name!: string;
   @Of(() => EndpointKind, "The kind of workload it takes.") kind!: EndpointKind;
   @Of(() => EndpointTenancy, "Whether its GPUs are shared between clients.") tenancy!: EndpointTenancy;
-  @Text("Base URL of its OpenAI-compatible API: https, a public address, unique.") baseUrl!: string;
+  @Link("Base URL of its OpenAI-compatible API: https, a public address, unique.") baseUrl!: string;
   @Text("PEM of the CA that its server certificate chains to.") caPem!: string;
   @Text("Code of its accelerator, e.g. `H100`.") accelerator!: string;
   @Text("Region, e.g. `eu-north`.") region!: string;

@@ -1,5 +1,5 @@
 /** What can be asked of funding. */
-import { Exact, GlobalId, Input, Text } from "../fields";
+import { Exact, GlobalId, Input, Instant, Text } from "../fields";
 
 @Input("FacilityOpenInput", "A new facility.")
 export class FacilityOpenInput {
@@ -21,6 +21,14 @@ export class DrawdownCreateInput {
 @Input("FacilityFilter", "Which facilities.")
 export class FacilityFilter {
   @GlobalId("Of this capital partner.", { nullable: true }) capitalPartnerId?: string | null;
+}
+
+@Input("DrawdownFilter", "Which drawdowns.")
+export class DrawdownFilter {
+  @GlobalId("For this startup.", { nullable: true }) startupId?: string | null;
+  @GlobalId("From this facility.", { nullable: true }) facilityId?: string | null;
+  @Instant("Drawn at this instant or later.", { nullable: true }) from?: Date | null;
+  @Instant("Drawn before this instant.", { nullable: true }) to?: Date | null;
 }
 
 @Input("CreditLotFilter", "Which credit lots.")

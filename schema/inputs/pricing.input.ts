@@ -20,6 +20,8 @@ export class SpotPricesRecordInput {
 export class FixingFilter {
   @Text("Of this accelerator.", { nullable: true }) accelerator?: string | null;
   @Text("In this region.", { nullable: true }) region?: string | null;
+  @Instant("Of this hour or a later one.", { nullable: true }) from?: Date | null;
+  @Instant("Of an hour before this instant.", { nullable: true }) to?: Date | null;
 }
 
 @Input("RevenueEstimateInput", "A month of GPU time.")

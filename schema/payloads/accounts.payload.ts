@@ -1,7 +1,7 @@
 /** What the mutations of accounts answer. */
 import { GraphQLString } from "graphql";
 import { payload } from "../user-error";
-import { ApiKeyView, MemberView, OrganisationView } from "../views/accounts.view";
+import { ApiKeyView, MemberView, OrganisationView, SessionView } from "../views/accounts.view";
 
 export const OrganisationCreate = payload<{ organisation?: OrganisationView }>(
   "OrganisationCreate",
@@ -30,5 +30,33 @@ export const ApiKeyCreate = payload<{ apiKey?: ApiKeyView; secret?: string }>(
 export const ApiKeyRevoke = payload<{ apiKey?: ApiKeyView }>(
   "ApiKeyRevoke",
   { apiKey: [() => ApiKeyView, "The revoked key."] },
-  ["BAD_USER_INPUT", "NOT_FOUND"],
+  ["BAD_USER_INPUT", "NOT_FOUND", "VERSION_CONFLICT"],
+);
+
+export const ApiKeyRotate = payload<{ apiKey?: ApiKeyView; secret?: string; rotated?: ApiKeyView }>(
+  "ApiKeyRotate",
+  {
+    apiKey: [() => ApiKeyView, "The new key."],
+    secret: [() => GraphQLString, "The new secret. It is shown this once and stored nowhere."],
+    rotated: [() => ApiKeyView, "The old key, with its end."],
+  },
+  ["BAD_USER_INPUT", "NOT_FOUND", "VERSION_CONFLICT", "STATE_CONFLICT"],
+);
+
+export const MemberChangeRole = payload<{ member?: MemberView }>(
+  "MemberChangeRole",
+  { member: [() => MemberView, "The member in the new role."] },
+  ["BAD_USER_INPUT", "NOT_FOUND", "VERSION_CONFLICT", "STATE_CONFLICT"],
+);
+
+export const MemberRemove = payload<{ member?: MemberView }>(
+  "MemberRemove",
+  { member: [() => MemberView, "The member who was removed."] },
+  ["BAD_USER_INPUT", "NOT_FOUND", "VERSION_CONFLICT", "STATE_CONFLICT"],
+);
+
+export const SessionRevoke = payload<{ session?: SessionView }>(
+  "SessionRevoke",
+  { session: [() => SessionView, "The ended session."] },
+  ["BAD_USER_INPUT", "NOT_FOUND", "VERSION_CONFLICT"],
 );

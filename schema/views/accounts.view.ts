@@ -1,7 +1,7 @@
 /** Who: organisations of the four kinds, their members and keys, and the viewer. */
 import { InterfaceType } from "type-graphql";
 import { ApiKeyScope, MemberRole, OrganisationKind } from "../enums";
-import { Instant, ListOf, Of, Text, View, Whole } from "../fields";
+import { Email, Flag, Instant, ListOf, Of, Text, View, Whole } from "../fields";
 import { Node, typeOfNode } from "../node";
 import { connectionOf } from "../page";
 
@@ -35,10 +35,12 @@ export class OperatorView extends OrganisationView {}
 
 @View("Member", "A person who acts for an organisation.", { implements: [Node] })
 export class MemberView extends Node {
-  @Text("E-mail address, unique within the organisation.") email!: string;
+  @Email("E-mail address, unique within the organisation.") email!: string;
   @Text("How the person is called.") displayName!: string;
   @Of(() => MemberRole, "What the person may do.") role!: MemberRole;
   @Instant("When the person was added.") createdAt!: Date;
+  @Flag("Whether the person has logged in: the identity provider's account is bound to it.") bound!: boolean;
+  @Whole("Counts its changes; pass it as expectedVersion to change only what you have read.") version!: number;
   organisationId!: string;
 }
 
@@ -50,17 +52,41 @@ export class ApiKeyView extends Node {
   @Instant("When the key was made.") createdAt!: Date;
   @Instant("When the key stops working; null when it does not by itself.", { nullable: true }) expiresAt!: Date | null;
   @Instant("When the key was revoked; null while it was not.", { nullable: true }) revokedAt!: Date | null;
+  @Instant("When the key was last used, to the minute; null when never.", { nullable: true }) lastUsedAt!: Date | null;
+  @Flag("Whether it takes only persisted documents of the manifest.") persistedOnly!: boolean;
+  @Whole("Counts its changes; pass it as expectedVersion to change only what you have read.") version!: number;
+  rotatedFromId!: string | null;
   organisationId!: string;
 }
 
-@View("Viewer", "Who is asking, by the API key that was sent.")
-export class ViewerView {
-  @ListOf(() => ApiKeyScope, "What the key may be used for.") scopes!: readonly ApiKeyScope[];
+@View("Session", "A browser that is logged in, with an API key or by a person.", { implements: [Node] })
+export class SessionView extends Node {
+  @ListOf(() => ApiKeyScope, "The most that it may; the role of its person may narrow it.")
+  scopes!: readonly ApiKeyScope[];
+  @Flag("Whether it is the one that asks.") current!: boolean;
+  @Instant("When it was opened.") createdAt!: Date;
+  @Instant("When it was last used, to the minute.") lastSeenAt!: Date;
+  @Instant("When it ends at the latest; twelve hours without a request end it before.") expiresAt!: Date;
+  @Instant("When it was ended; null while it was not.", { nullable: true }) revokedAt!: Date | null;
+  @Whole("Counts its changes; pass it as expectedVersion to change only what you have read.") version!: number;
   organisationId!: string;
-  keyId!: string;
+  memberId!: string | null;
+  keyId!: string | null;
+}
+
+@View("Viewer", "Who is asking, by the API key, token or session that was sent.")
+export class ViewerView {
+  @ListOf(() => ApiKeyScope, "What the viewer may do.") scopes!: readonly ApiKeyScope[];
+  @Instant("When the credential ends; null when it does not by itself.", { nullable: true }) expiresAt!: Date | null;
+  @Flag("Whether only persisted documents of the manifest are taken.") persistedOnly!: boolean;
+  organisationId!: string;
+  keyId!: string | null;
+  memberId!: string | null;
+  sessionId!: string | null;
 }
 
 export const OrganisationConnection = connectionOf<OrganisationView>("Organisation", () => OrganisationView);
 export const ProviderConnection = connectionOf<OrganisationView>("Provider", () => ProviderView);
 export const MemberConnection = connectionOf<MemberView>("Member", () => MemberView);
 export const ApiKeyConnection = connectionOf<ApiKeyView>("ApiKey", () => ApiKeyView);
+export const SessionConnection = connectionOf<SessionView>("Session", () => SessionView);

@@ -1,8 +1,9 @@
 /** When capacity is there: windows of GPUs in a place. */
-import { CapacityWindowKind } from "../enums";
+import { CapacityChange, CapacityWindowKind } from "../enums";
 import { Instant, Of, Text, View, Whole } from "../fields";
 import { Node } from "../node";
 import { connectionOf } from "../page";
+import { streamMessage } from "../stream";
 
 @View("CapacityWindow", "A span of time in which GPUs of one kind in one place are offered, extra, or down.", {
   implements: [Node],
@@ -20,5 +21,18 @@ export class CapacityWindowView extends Node {
   providerId!: string;
   acceleratorCode!: string;
 }
+
+@View("CapacityWindowEvent", "A change of one capacity window.")
+export class CapacityWindowEventView {
+  @Text("Pass it as `after` to go on behind this message.") cursor!: string;
+  @Of(() => CapacityChange, "What happened.") change!: CapacityChange;
+  @Of(() => CapacityWindowView, "The window as it is now.") node!: CapacityWindowView;
+}
+
+export const CapacityChangeMessage = streamMessage(
+  "CapacityChangeMessage",
+  "A message of the stream of capacity changes.",
+  () => CapacityWindowEventView,
+);
 
 export const CapacityWindowConnection = connectionOf<CapacityWindowView>("CapacityWindow", () => CapacityWindowView);

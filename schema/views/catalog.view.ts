@@ -1,6 +1,6 @@
 /** What is offered and where: accelerators, endpoints, models at endpoints. */
 import { AcceleratorStatus, EndpointKind, EndpointState, EndpointTenancy, OfferingState } from "../enums";
-import { Instant, Of, Text, View, Whole } from "../fields";
+import { Instant, Link, Of, Text, View, Whole } from "../fields";
 import { Node } from "../node";
 import { connectionOf } from "../page";
 
@@ -18,7 +18,7 @@ export class EndpointView extends Node {
   @Text("The provider's name for it.") name!: string;
   @Of(() => EndpointKind, "The kind of workload it takes.") kind!: EndpointKind;
   @Of(() => EndpointTenancy, "Whether its GPUs are shared between clients.") tenancy!: EndpointTenancy;
-  @Text("Base URL of its OpenAI-compatible API.") baseUrl!: string;
+  @Link("Base URL of its OpenAI-compatible API.") baseUrl!: string;
   @Text("The `aud` of relay tokens that are made out for it: its server accepts no other.") relayAudience!: string;
   @Text("Region, e.g. `eu-north`.") region!: string;
   @Text("Zone within the region.") zone!: string;

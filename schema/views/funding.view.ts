@@ -48,8 +48,8 @@ export class CreditLotView extends Node {
   startupId!: string;
 }
 
-@View("Drawdown", "Dollars drawn from a facility for one startup.")
-export class DrawdownView {
+@View("Drawdown", "Dollars drawn from a facility for one startup.", { implements: [Node] })
+export class DrawdownView extends Node {
   @Of(() => Money, "Dollars drawn.") funded!: Money;
   @Instant("When they were drawn.") drawnAt!: Date;
   facilityId!: string;
@@ -57,4 +57,5 @@ export class DrawdownView {
 }
 
 export const FacilityConnection = connectionOf<FacilityView>("Facility", () => FacilityView);
+export const DrawdownConnection = connectionOf<DrawdownView>("Drawdown", () => DrawdownView);
 export const CreditLotConnection = connectionOf<CreditLotView>("CreditLot", () => CreditLotView);

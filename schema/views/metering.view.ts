@@ -1,6 +1,6 @@
 /** One request, told twice: to the startup without who served it, to the provider without whom it served. */
 import { UsageOutcome } from "../enums";
-import { Exact, Flag, Instant, Of, Text, View, Whole } from "../fields";
+import { Exact, Flag, Instant, Month, Of, Text, View, Whole } from "../fields";
 import { Money } from "../money";
 import { Node } from "../node";
 import { connectionOf } from "../page";
@@ -36,7 +36,7 @@ export class DeliveryView extends Node {
   @Exact("GPU time that the tokens account for, in GPU-seconds.") gpuSeconds!: string;
   @Of(() => Money, "What the provider earned.") accrual!: Money;
   @Exact("What the provider receives of the fixing, e.g. `0.85`.") share!: string;
-  @Text("Billing month, `YYYY-MM` in UTC.") period!: string;
+  @Month("Billing month.") period!: string;
   @Whole("Milliseconds to the first byte of content; null when none came.", { nullable: true }) ttftMs!: number | null;
   @Whole("Milliseconds from the first to the last byte of the exchange.") durationMs!: number;
   @Instant("When it was settled.") completedAt!: Date;

@@ -1,6 +1,6 @@
 /** What GPU time is worth: fixings, the volume tiers of the rate card, the revenue calculator's answer. */
-import { PremiumReading, TierReading } from "../enums";
-import { Big, Exact, Flag, Instant, ListOf, Of, Text, Texts, View, Whole } from "../fields";
+import { FixingFlag, PremiumReading, TierReading } from "../enums";
+import { Big, Exact, Flag, Instant, ListOf, Of, Text, View, Whole } from "../fields";
 import { Money } from "../money";
 import { Node } from "../node";
 import { connectionOf } from "../page";
@@ -10,7 +10,7 @@ export class FixingView extends Node {
   @Text("Region that it holds for.") region!: string;
   @Instant("The hour that it holds for.") hour!: Date;
   @Of(() => Money, "Spot price of one GPU-hour.") price!: Money;
-  @Texts("What was unusual about it, e.g. a jump that was held back.") flags!: readonly string[];
+  @ListOf(() => FixingFlag, "What was unusual about it.") flags!: readonly FixingFlag[];
   @Whole("How many observations went into it.") observationCount!: number;
   acceleratorCode!: string;
 }

@@ -1,5 +1,5 @@
 /** Why requests went where they went: to startups without any name, to providers about their own endpoints. */
-import { RoutingOutcome, RoutingRefusal } from "../enums";
+import { RoutingAttemptResult, RoutingOutcome, RoutingRefusal } from "../enums";
 import { Flag, Instant, ListOf, Of, Text, View, Whole } from "../fields";
 import { Node } from "../node";
 import { connectionOf } from "../page";
@@ -7,7 +7,7 @@ import { connectionOf } from "../page";
 @View("RoutingAttempt", "One try at serving a request.")
 export class RoutingAttemptView {
   @Whole("Its place among the tries, from 1.") position!: number;
-  @Text("`OK`, or what failed, e.g. `CONNECT`, `TIMEOUT`, `STATUS_5XX`, `CUT`.") result!: string;
+  @Of(() => RoutingAttemptResult, "How it ended.") result!: RoutingAttemptResult;
   @Whole("Milliseconds that it took.") durationMs!: number;
 }
 

@@ -1,9 +1,9 @@
 /** What is promised, and when a promise was broken. */
-import { createUnionType } from "type-graphql";
 import { SlaBreachChange, SlaBreachKind, SlaTierCode } from "../enums";
 import { Exact, Flag, Instant, Of, Text, View, Whole } from "../fields";
 import { Node } from "../node";
 import { connectionOf } from "../page";
+import { streamMessage } from "../stream";
 
 @View("SlaTier", "A service level that a provider commits an endpoint to.")
 export class SlaTierView {
@@ -45,17 +45,10 @@ export class SlaBreachEventView {
   @Of(() => SlaBreachView, "The breach as it is now.") node!: SlaBreachView;
 }
 
-@View("StreamCheckpoint", "Everything up to the cursor has been sent.")
-export class StreamCheckpointView {
-  @Text("Pass it as `after` to go on from here.") cursor!: string;
-  @Instant("The server's time.") serverTime!: Date;
-}
-
-export const SlaBreachMessage = createUnionType({
-  name: "SlaBreachMessage",
-  description: "A message of the breach stream.",
-  types: () => [SlaBreachEventView, StreamCheckpointView] as const,
-  resolveType: (message) => ("node" in message ? SlaBreachEventView : StreamCheckpointView),
-});
+export const SlaBreachMessage = streamMessage(
+  "SlaBreachMessage",
+  "A message of the breach stream.",
+  () => SlaBreachEventView,
+);
 
 export const SlaBreachConnection = connectionOf<SlaBreachView>("SlaBreach", () => SlaBreachView);

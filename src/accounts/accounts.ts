@@ -1,68 +1,94 @@
-/** The door to organisations, their members and API keys; it tells who a secret belongs to. */
-import { type EntityManager, In } from "typeorm";
+/** The door to organisations and their API keys; it tells who a secret belongs to. Members and sessions have doors of their own. */
+import type { EntityManager } from "typeorm";
 import { z } from "zod";
 import { ApiKey } from "../../entities/api-key";
-import { Member } from "../../entities/member";
 import { Organisation } from "../../entities/organisation";
-import type { ApiKeyScope, MemberRole, OrganisationKind } from "../../schema/enums";
+import type { ApiKeyScope, OrganisationKind } from "../../schema/enums";
+import { nodeTypeOf } from "../../schema/node";
+import { made, recordAct } from "../audit/audit";
 import type { EventBus } from "../events/event-bus";
 import type { Clock } from "../platform/clock";
 import type { Database } from "../platform/database";
-import { DomainError, notFound } from "../platform/errors";
+import { DomainError } from "../platform/errors";
 import { isId, newId } from "../platform/ids";
-import { checked, existingId, line, violatesUnique } from "../platform/input";
+import { checked, checkVersion, line } from "../platform/input";
 import { fetchPage, type Page, type PageRequest } from "../platform/page";
+import { readRows } from "../platform/rows";
 import { transaction } from "../platform/transaction";
-import { digestOf, isWellFormed, makeSecret, prefixOf } from "./api-keys";
-import { type FoundKey, KeyCache } from "./key-cache";
-import { organisationScope, owns, requireKind, requireScope, type Viewer } from "./viewer";
+import { digestOf, isWellFormed } from "./api-keys";
+import { findKey } from "./find-key";
+import { Issuer } from "./issuer";
+import { KeyCache } from "./key-cache";
+import { changeKey, firstKey, insertKey, type NewKeyFields, newKey, ownKey } from "./key-rows";
+import { Members } from "./members";
+import { organisationToManage } from "./organisations";
+import { People } from "./people";
+import { Sessions } from "./sessions";
+import { stillValid } from "./validity";
+import { organisationScope, requireKind, requireScope, type Viewer } from "./viewer";
 
 const organisationFields = z.object({ name: line(120) });
-const memberFields = z.object({
-  email: z.string().trim().toLowerCase().max(254).pipe(z.email()),
-  displayName: line(120),
-});
 const keyFields = z.object({
   name: line(120),
-  scopes: z.array(z.enum(["READ", "WRITE", "INFER"])).min(1),
+  scopes: z.array(z.enum(["READ", "WRITE", "INFER", "ADMIN"])).min(1),
   expiresAt: z.date().nullish(),
 });
-
-export interface NewMember {
-  organisationId: string;
-  email: string;
-  displayName: string;
-  role: MemberRole;
-}
 
 export interface NewApiKey {
   organisationId: string;
   name: string;
   scopes: readonly ApiKeyScope[];
   expiresAt?: Date | null | undefined;
+  /** Takes only documents of the manifest, and hands out only keys that do. */
+  persistedOnly?: boolean | null | undefined;
 }
 
-interface KeyRow {
+export interface Rotation {
   id: string;
-  organisation_id: string;
-  kind: OrganisationKind;
-  scopes: ApiKeyScope[];
-  expires_at: Date | null;
+  /** For how long the old key works beside the new one. */
+  overlapMs?: number | null | undefined;
+  expectedVersion?: number | null | undefined;
+}
+
+const DAY_MS = 86_400_000;
+/** A deployment's time to bring the new secret everywhere; a week is as long as a leaving key should live. */
+const OVERLAP_MS = DAY_MS;
+const OVERLAP_MS_MAX = 7 * DAY_MS;
+
+export interface AccountsDependencies {
+  readonly db: Database;
+  readonly bus: EventBus;
+  readonly clock: Clock;
+  readonly pepper: Buffer;
+  /** Where browsers find this API; null where none come. */
+  readonly publicOrigin?: string | null;
+  /** Whose tokens people log in with; without it there are only keys. */
+  readonly identityProvider?: { readonly issuer: string; readonly audience: string } | null;
 }
 
 export class Accounts {
+  readonly members: Members;
+  readonly sessions: Sessions;
+  /** Null: no identity provider is configured. */
+  readonly people: People | null;
+  readonly publicOrigin: string | null;
   private readonly db: Database;
   private readonly bus: EventBus;
   private readonly clock: Clock;
   private readonly pepper: Buffer;
   private readonly keys: KeyCache;
 
-  constructor(dependencies: { db: Database; bus: EventBus; clock: Clock; pepper: Buffer }) {
+  constructor(dependencies: AccountsDependencies) {
+    const { db, clock, identityProvider = null } = dependencies;
+    this.sessions = new Sessions(dependencies);
+    this.members = new Members({ db, clock, sessions: this.sessions });
+    this.people = identityProvider && new People({ db, clock, issuer: new Issuer({ ...identityProvider, clock }) });
+    this.publicOrigin = dependencies.publicOrigin ?? null;
     this.db = dependencies.db;
     this.bus = dependencies.bus;
     this.clock = dependencies.clock;
     this.pepper = dependencies.pepper;
-    this.keys = new KeyCache((digest) => this.findKey(digest), this.clock);
+    this.keys = new KeyCache((digest) => findKey(this.db, digest, this.clock.now()), this.clock);
     this.bus.on("api-key.revoked", () => this.keys.clear());
   }
 
@@ -80,14 +106,32 @@ export class Accounts {
     return this.keys.peek(digestOf(secret, this.pepper));
   }
 
+  /**
+   * Which of them may stay, read anew in one statement: keys and sessions neither revoked nor expired, people neither
+   * removed nor with more scopes than their role has now. Errors: only the database's.
+   */
+  stillValid(viewers: Iterable<Viewer>): Promise<Set<Viewer>> {
+    return stillValid(this.db, viewers, this.clock.now());
+  }
+
   /** Errors: UNAUTHENTICATED, FORBIDDEN (operators only), BAD_USER_INPUT. */
   async createOrganisation(
     viewer: Viewer | null,
     input: { kind: OrganisationKind; name: string },
   ): Promise<Organisation> {
-    requireKind(viewer, "WRITE", "OPERATOR");
+    const known = requireKind(viewer, "WRITE", "OPERATOR");
     const organisation = this.newOrganisation(input.kind, checked(organisationFields, input).name);
-    await transaction(this.db, (tx) => tx.insert(Organisation, organisation));
+    await transaction(this.db, async (tx) => {
+      await tx.insert(Organisation, organisation);
+      await recordAct(tx, known, {
+        at: organisation.createdAt,
+        action: "organisation.create",
+        subjectType: nodeTypeOf[organisation.kind],
+        subjectId: organisation.id,
+        organisationId: organisation.id,
+        change: made(organisation, "kind", "name"),
+      });
+    });
     return organisation;
   }
 
@@ -101,73 +145,86 @@ export class Accounts {
     const query = this.db.source.getRepository(Organisation).createQueryBuilder("organisation");
     if (id !== null) query.andWhere("organisation.id = :id", { id });
     if (filter.kind != null) query.andWhere("organisation.kind = :kind", { kind: filter.kind });
-    return fetchPage(query, page);
+    return fetchPage(this.db, query, page);
   }
 
   /** In no order, unknown ones left out. Authorises nobody: whoever hands rows out decides. */
   organisationsByIds(ids: readonly string[]): Promise<Organisation[]> {
-    return this.db.source.getRepository(Organisation).findBy({ id: In(ids.filter(isId)) });
-  }
-
-  /** Errors: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, NOT_FOUND, ALREADY_EXISTS (the e-mail address). */
-  async addMember(viewer: Viewer | null, input: NewMember): Promise<Member> {
-    const organisationId = await this.organisationToChange(viewer, input.organisationId);
-    const { email, displayName } = checked(memberFields, input);
-    const member: Member = {
-      id: newId(),
-      organisationId,
-      email,
-      displayName,
-      role: input.role,
-      createdAt: this.clock.now(),
-    };
-    try {
-      await transaction(this.db, (tx) => tx.insert(Member, member));
-    } catch (error) {
-      if (!violatesUnique(error, "member_organisation_email_key")) throw error;
-      throw new DomainError("ALREADY_EXISTS", `${email} is a member of this organisation already.`, { field: "email" });
-    }
-    return member;
-  }
-
-  /** Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT (page). */
-  async members(
-    viewer: Viewer | null,
-    page: PageRequest,
-    filter: { organisationId?: string | null | undefined } = {},
-  ): Promise<Page<Member>> {
-    const organisationId = organisationScope(viewer, "READ", filter.organisationId);
-    const query = this.db.source.getRepository(Member).createQueryBuilder("member");
-    if (organisationId !== null) query.andWhere("member.organisationId = :organisationId", { organisationId });
-    return fetchPage(query, page);
+    return readRows(this.db, Organisation, "WHERE id = ANY ($1)", [ids.filter(isId)]);
   }
 
   /** The secret is in this answer and nowhere else. Errors: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, NOT_FOUND. */
   async createApiKey(viewer: Viewer | null, input: NewApiKey): Promise<{ apiKey: ApiKey; secret: string }> {
-    const organisationId = await this.organisationToChange(viewer, input.organisationId);
+    const known = requireScope(viewer, "ADMIN");
     const { name, scopes, expiresAt } = checked(keyFields, input);
     if (expiresAt != null && expiresAt <= this.clock.now()) {
       throw new DomainError("BAD_USER_INPUT", "expiresAt: must lie in the future", { field: "expiresAt" });
     }
-    const { apiKey, secret } = this.newKey(organisationId, name, scopes, expiresAt ?? null);
-    await transaction(this.db, (tx) => tx.insert(ApiKey, apiKey));
-    return { apiKey, secret };
+    const persistedOnly = input.persistedOnly === true || known.persistedOnly;
+    const { organisationId } = input;
+    const made = this.keyOf({ organisationId, name, scopes, persistedOnly, expiresAt: expiresAt ?? null });
+    await transaction(this.db, async (tx) => {
+      await organisationToManage(tx, known, organisationId);
+      await insertKey(tx, known, "create", made.apiKey);
+    });
+    return made;
   }
 
-  /** Takes effect in this process when it returns, in others within 5 s. A repeat changes nothing. Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND. */
-  async revokeApiKey(viewer: Viewer | null, id: string): Promise<ApiKey> {
-    const known = requireScope(viewer, "WRITE");
-    const apiKey = await transaction(this.db, async (tx) => {
-      const row = await tx.findOne(ApiKey, {
-        where: { id: existingId(id, "API key") },
-        lock: { mode: "pessimistic_write" },
-      });
-      if (row === null || !owns(known, row.organisationId)) throw notFound("API key");
-      if (row.revokedAt === null) {
-        row.revokedAt = this.clock.now();
-        await tx.update(ApiKey, { id }, { revokedAt: row.revokedAt });
+  /**
+   * A new key in place of an old one: same name, scopes and flags, and as long a life if the old one had an end. Both
+   * work for the overlap. Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT, VERSION_CONFLICT,
+   * STATE_CONFLICT (revoked or expired).
+   */
+  async rotateApiKey(
+    viewer: Viewer | null,
+    { id, overlapMs, expectedVersion }: Rotation,
+  ): Promise<{ apiKey: ApiKey; secret: string; rotated: ApiKey }> {
+    const known = requireScope(viewer, "ADMIN");
+    const overlap = overlapMs ?? OVERLAP_MS;
+    if (overlap < 0 || overlap > OVERLAP_MS_MAX) {
+      throw new DomainError("BAD_USER_INPUT", "overlap: must be PT0S to P7D", { field: "overlap" });
+    }
+    const result = await transaction(this.db, async (tx) => {
+      const old = await ownKey(tx, known, id);
+      checkVersion(old, expectedVersion);
+      const nowMs = this.clock.nowMs();
+      const oldEndMs = old.expiresAt?.getTime() ?? Infinity;
+      if (old.revokedAt !== null || oldEndMs <= nowMs) {
+        throw new DomainError("STATE_CONFLICT", "Only a key that works can be rotated: this one has ended.");
       }
-      return row;
+      const lifeMs = old.expiresAt && old.expiresAt.getTime() - old.createdAt.getTime();
+      const { organisationId, name, scopes, persistedOnly } = old;
+      const made = this.keyOf({
+        organisationId,
+        name,
+        scopes,
+        persistedOnly: persistedOnly || known.persistedOnly,
+        expiresAt: lifeMs === null ? null : new Date(nowMs + lifeMs),
+        rotatedFromId: old.id,
+      });
+      await insertKey(tx, known, "create", made.apiKey);
+      const expiresAt = new Date(Math.min(oldEndMs, nowMs + overlap));
+      return {
+        ...made,
+        rotated: await changeKey(tx, known, { verb: "rotate", at: new Date(nowMs) }, old, { expiresAt }),
+      };
+    });
+    // The other processes see the new end within the seconds for which they remember a key.
+    this.keys.clear();
+    this.sessions.forget();
+    if (overlap === 0) this.bus.publish("api-key.revoked", { keyId: id });
+    return result;
+  }
+
+  /** Takes effect in this process when it returns, in others within 5 s. A repeat changes nothing. Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, VERSION_CONFLICT. */
+  async revokeApiKey(viewer: Viewer | null, id: string, expectedVersion?: number | null): Promise<ApiKey> {
+    const known = requireScope(viewer, "ADMIN");
+    const apiKey = await transaction(this.db, async (tx) => {
+      const row = await ownKey(tx, known, id);
+      checkVersion(row, expectedVersion);
+      if (row.revokedAt !== null) return row;
+      const revokedAt = this.clock.now();
+      return changeKey(tx, known, { verb: "revoke", at: revokedAt }, row, { revokedAt });
     });
     this.bus.publish("api-key.revoked", { keyId: id });
     return apiKey;
@@ -182,12 +239,17 @@ export class Accounts {
     const organisationId = organisationScope(viewer, "READ", filter.organisationId);
     const query = this.db.source.getRepository(ApiKey).createQueryBuilder("apiKey");
     if (organisationId !== null) query.andWhere("apiKey.organisationId = :organisationId", { organisationId });
-    return fetchPage(query, page);
+    return fetchPage(this.db, query, page);
+  }
+
+  /** Loader source: in no order, unknown ids left out, nobody authorised. */
+  apiKeysByIds(ids: readonly string[]): Promise<ApiKey[]> {
+    return readRows(this.db, ApiKey, "WHERE id = ANY ($1)", [ids.filter(isId)]);
   }
 
   /**
    * The way in for whoever owns the machine, called by bin/ only: the operator organisation of this name, made when it is
-   * missing, and a new key to it with READ and WRITE. Errors: BAD_USER_INPUT.
+   * missing, and a new key to it with READ, WRITE and ADMIN. Errors: BAD_USER_INPUT.
    */
   bootstrapOperator(name: string): Promise<{ organisation: Organisation; secret: string }> {
     const fields = checked(organisationFields, { name });
@@ -195,8 +257,15 @@ export class Accounts {
       // Two first starts at once would each find nothing and make an operator.
       await tx.query("SELECT pg_advisory_xact_lock(hashtext('exergy.bootstrap'))");
       const organisation = await this.operatorNamed(tx, fields.name);
-      const { apiKey, secret } = this.newKey(organisation.id, "bootstrap", ["READ", "WRITE"], null);
-      await tx.insert(ApiKey, apiKey);
+      const { apiKey, secret } = this.keyOf({
+        organisationId: organisation.id,
+        name: "bootstrap",
+        scopes: ["READ", "WRITE", "ADMIN"],
+        persistedOnly: false,
+        expiresAt: null,
+      });
+      // Nobody is there yet who could be the actor: the key itself stands for whoever has the machine.
+      await insertKey(tx, firstKey(organisation, apiKey), "bootstrap", apiKey);
       return { organisation, secret };
     });
   }
@@ -209,51 +278,11 @@ export class Accounts {
     return organisation;
   }
 
-  private async organisationToChange(viewer: Viewer | null, id: string): Promise<string> {
-    const known = requireScope(viewer, "WRITE");
-    if (!owns(known, id) || (await this.organisationsByIds([id])).length === 0) {
-      throw notFound("organisation", "organisationId");
-    }
-    return id;
+  private keyOf(fields: NewKeyFields): { apiKey: ApiKey; secret: string } {
+    return newKey(fields, this.pepper, this.clock.now());
   }
 
   private newOrganisation(kind: OrganisationKind, name: string): Organisation {
     return { id: newId(), kind, name, createdAt: this.clock.now(), version: 1 };
-  }
-
-  private newKey(organisationId: string, name: string, scopes: readonly ApiKeyScope[], expiresAt: Date | null) {
-    const secret = makeSecret();
-    const apiKey: ApiKey = {
-      id: newId(),
-      organisationId,
-      name,
-      prefix: prefixOf(secret),
-      digest: digestOf(secret, this.pepper),
-      scopes: [...new Set(scopes)],
-      createdAt: this.clock.now(),
-      expiresAt,
-      revokedAt: null,
-    };
-    return { apiKey, secret };
-  }
-
-  private async findKey(digest: Buffer): Promise<FoundKey | null> {
-    const [row] = await this.db.query<KeyRow>(
-      {
-        name: "accounts-find-key",
-        text: `SELECT k.id, k.organisation_id, o.kind, k.scopes, k.expires_at
-                 FROM api_key k JOIN organisation o ON o.id = k.organisation_id
-                WHERE k.digest = $1 AND k.revoked_at IS NULL`,
-      },
-      [digest],
-    );
-    if (row === undefined) return null;
-    const viewer: Viewer = {
-      organisationId: row.organisation_id,
-      kind: row.kind,
-      keyId: row.id,
-      scopes: new Set(row.scopes),
-    };
-    return { viewer, expiresAt: row.expires_at };
   }
 }

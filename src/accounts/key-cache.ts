@@ -1,6 +1,7 @@
-/** Remembers for a few seconds what a key was found to be, so that the relay's warm path asks no database. */
+/** Remembers for a few seconds what a key or a session was found to be, so that the relay's warm path asks no database. */
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../platform/clock";
+import { asSystem } from "../platform/tenancy";
 import type { Viewer } from "./viewer";
 
 export interface FoundKey {
@@ -8,8 +9,8 @@ export interface FoundKey {
   readonly expiresAt: Date | null;
 }
 
-/** How long a revocation in another process may go unnoticed here. */
-const KNOWN_TTL_MS = 5_000;
+/** How long a revocation in another process may go unnoticed here: 5 s are promised, and a request takes a while. */
+const KNOWN_TTL_MS = 4_000;
 const UNKNOWN_TTL_MS = 1_000;
 const ENTRIES_MAX = 10_000;
 
@@ -40,7 +41,8 @@ export class KeyCache {
     const name = digest.toString("base64");
     let search = this.searches.get(name);
     if (search === undefined) {
-      search = this.search(name, digest).finally(() => {
+      // Shared by all who wait for it, and made before anybody knows for whom.
+      search = asSystem(() => this.search(name, digest)).finally(() => {
         if (this.searches.get(name) === search) this.searches.delete(name);
       });
       this.searches.set(name, search);
@@ -58,13 +60,14 @@ export class KeyCache {
 
   private async search(name: string, digest: Buffer): Promise<Viewer | null> {
     const { era } = this;
+    // Before the query: what it brings was true when it began, not when it came back.
+    const askedMs = this.clock.nowMs();
     const found = await this.find(digest);
-    const nowMs = this.clock.nowMs();
     if (era === this.era) {
-      if (found === null) this.unknown.set(name, { staleAtMs: nowMs + UNKNOWN_TTL_MS });
-      else this.known.set(name, { ...found, staleAtMs: nowMs + KNOWN_TTL_MS });
+      if (found === null) this.unknown.set(name, { staleAtMs: askedMs + UNKNOWN_TTL_MS });
+      else this.known.set(name, { ...found, staleAtMs: askedMs + KNOWN_TTL_MS });
     }
-    return found === null ? null : unexpired(found, nowMs);
+    return found === null ? null : unexpired(found, this.clock.nowMs());
   }
 }
 

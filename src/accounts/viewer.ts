@@ -6,8 +6,17 @@ import { isId } from "../platform/ids";
 export interface Viewer {
   readonly organisationId: string;
   readonly kind: OrganisationKind;
-  readonly keyId: string;
   readonly scopes: ReadonlySet<ApiKeyScope>;
+  /** The API key that was sent, or that the session was opened with; null for a person. */
+  readonly keyId: string | null;
+  /** The person who is logged in; null for a key. */
+  readonly memberId: string | null;
+  /** The session whose cookie was sent; null when a key or token was. */
+  readonly sessionId: string | null;
+  /** From this instant on it is nobody; null when only a revocation ends it. */
+  readonly expiresAt: Date | null;
+  /** Only documents of the manifest. */
+  readonly persistedOnly: boolean;
 }
 
 /** Errors: UNAUTHENTICATED, FORBIDDEN when the key lacks the scope. */

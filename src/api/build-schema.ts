@@ -3,6 +3,9 @@ import "reflect-metadata";
 import { type GraphQLSchema, specifiedDirectives } from "graphql";
 import { buildSchemaSync, type NonEmptyArray, type PubSub } from "type-graphql";
 import { idempotentDirective } from "../../schema/idempotent";
+import { markOneOfInputs } from "../../schema/one-of";
+import { putQueryInPayloads } from "../../schema/query-in-payloads";
+import { resolveTypesAtOnce } from "./resolve-types";
 
 // biome-ignore lint/complexity/noBannedTypes: type-graphql's own word for a resolver class.
 export type ResolverClasses = NonEmptyArray<Function>;
@@ -33,5 +36,8 @@ export function buildApiSchema(resolvers: ResolverClasses): GraphQLSchema {
     // type-graphql has no way to describe the root types.
     if (type) type.description = description;
   }
+  resolveTypesAtOnce(schema);
+  markOneOfInputs(schema);
+  putQueryInPayloads(schema);
   return schema;
 }

@@ -20,8 +20,7 @@ export function presentError(error: unknown): Presented {
   if (cause instanceof DomainError) {
     return { formatted: { message: cause.message, ...place, extensions: domainExtensions(cause) }, fault: undefined };
   }
-  // The outermost has the code: Apollo wraps a bare syntax error in one that is coded.
-  const code = cause instanceof GraphQLError ? clientFaultCode(error as GraphQLError) : "INTERNAL";
+  const code = cause instanceof GraphQLError ? clientFaultCode(error as GraphQLError, cause) : "INTERNAL";
   if (code === "INTERNAL")
     return { formatted: { message: MASKED, ...place, extensions: { code } }, fault: cause ?? error };
   return { formatted: { message: (cause as GraphQLError).message, ...place, extensions: { code } }, fault: undefined };
@@ -39,8 +38,9 @@ function placeOf({ locations, path }: GraphQLError): Pick<GraphQLFormattedError,
 }
 
 /** Parsing, validation and coercion of variables come with a code or before any field; the rest broke while executing. */
-function clientFaultCode(error: GraphQLError): string {
-  const code = error.extensions.code;
+function clientFaultCode(error: GraphQLError, cause: GraphQLError): string {
+  // Apollo wraps a bare syntax error in one that is coded, and a coded one of ours in a less exact one.
+  const code = cause.extensions.code ?? error.extensions.code;
   if (typeof code === "string") return ours[code] ?? code;
   return error.path === undefined ? "BAD_USER_INPUT" : "INTERNAL";
 }
@@ -61,4 +61,17 @@ export function refusal(error: DomainError, requestId: string): { status: number
 
 export function withRequestId(formatted: GraphQLFormattedError, requestId: string): GraphQLFormattedError {
   return { ...formatted, extensions: { ...formatted.extensions, requestId } };
+}
+
+/** A result's errors as they are shown; what is masked goes to the log. */
+export function presentErrors(
+  errors: readonly unknown[],
+  requestId: string,
+  logFault: (fault: unknown, error: unknown) => void,
+): GraphQLFormattedError[] {
+  return errors.map((error) => {
+    const { formatted, fault } = presentError(error);
+    if (fault) logFault(fault, error);
+    return withRequestId(formatted, requestId);
+  });
 }

@@ -1,23 +1,20 @@
-/** GraphQL over HTTP: Apollo Server behind a handler of ours, with its per-field plugins off. */
+/** GraphQL over HTTP: Apollo Server for whatever is new or unusual, a short way of ours for documents that it let pass before. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ApolloServer, type ApolloServerPlugin, HeaderMap } from "@apollo/server";
-import {
-  ApolloServerPluginCacheControlDisabled,
-  ApolloServerPluginLandingPageDisabled,
-  ApolloServerPluginSchemaReportingDisabled,
-  ApolloServerPluginUsageReportingDisabled,
-} from "@apollo/server/plugin/disabled";
+import { HeaderMap } from "@apollo/server";
 import type { GraphQLSchema } from "graphql";
+import { LRUCache } from "lru-cache";
 import type { Config } from "../platform/config";
 import { DomainError } from "../platform/errors";
 import { readBody } from "../platform/http-server";
 import type { Log } from "../platform/log";
 import type { Services } from "../services";
-import { viewerOf } from "./authentication";
-import type { Context } from "./context";
-import { presentError, withRequestId } from "./errors";
-import { ownRules, parseOptions, VALIDATION_ERRORS_MAX } from "./limits";
-import { createLoaders } from "./loaders";
+import { addressOf } from "./address";
+import { type ApolloCall, createApollo } from "./apollo";
+import { credentialsOf, viewerOf } from "./authentication";
+import { isRefused } from "./documents";
+import { presentErrors, withRequestId } from "./errors";
+import { NO_SUCH_DOCUMENT, type OperationRequest, type Operations, stringify } from "./operations";
+import { type Call, createPerformer, faultLogger, type Performed } from "./perform";
 
 export interface GraphqlHttp {
   /** Errors: UNAUTHENTICATED, BODY_TOO_LARGE, MALFORMED_BODY, BodyAborted; others of the request are in its answer. */
@@ -29,64 +26,81 @@ export interface GraphqlDependencies {
   readonly config: Config;
   readonly schema: GraphQLSchema;
   readonly services: Services;
+  readonly operations: Operations;
   readonly log: Log;
 }
 
-export async function createGraphqlHttp({ config, schema, services, log }: GraphqlDependencies): Promise<GraphqlHttp> {
-  const apollo = new ApolloServer<Context>({
-    schema,
-    logger: log,
-    introspection: config.introspection,
-    // "Did you mean …?" spells out a schema that introspection would not show.
-    hideSchemaDetailsFromClientErrors: !config.introspection,
-    includeStacktraceInErrorResponses: false,
-    csrfPrevention: true,
-    allowBatchedHttpRequests: false,
-    stopOnTerminationSignals: false,
-    parseOptions,
-    maxRecursiveSelections: true,
-    validationRules: [...ownRules],
-    validationOptions: { maxErrors: VALIDATION_ERRORS_MAX },
-    formatError: (_formatted, error) => presentError(error).formatted,
-    plugins: [
-      // Its willResolveField hook instruments every field: 20 ms instead of 5 for a list of 1,000.
-      ApolloServerPluginCacheControlDisabled(),
-      ApolloServerPluginLandingPageDisabled(),
-      ApolloServerPluginSchemaReportingDisabled(),
-      ApolloServerPluginUsageReportingDisabled(),
-      queriesAndMutationsOnly,
-      faultsLogged(log),
-    ],
-  });
-  await apollo.start();
+/** Accept headers whose answer is remembered; clients send few different ones. */
+const ACCEPTS_MAX = 200;
+const JSON_TYPE = "application/json; charset=utf-8";
+
+type Body = { readonly [name: string]: unknown };
+type TextBody = Body & { readonly query: string };
+
+export async function createGraphqlHttp(dependencies: GraphqlDependencies): Promise<GraphqlHttp> {
+  const { config, services, operations, log } = dependencies;
+  const performer = createPerformer(operations, services);
+  const apollo = await createApollo(dependencies, performer);
+  // Learned from Apollo's answers: the short way chooses as it does, without its negotiation.
+  const contentTypes = new LRUCache<string, string>({ max: ACCEPTS_MAX });
+
+  const isKnown = (body: unknown): body is TextBody => isText(body) && operations.knows(body.query);
+
+  const send = (response: ServerResponse, call: Call, contentType: string, performed: Performed) => {
+    const { result, cost, status, headers } = performed;
+    const errors = result.errors && presentErrors(result.errors, call.requestId, faultLogger(log, call));
+    // An error as it is shown is all that is ever asked of one from here on.
+    const shown = { ...result, ...(errors && { errors: errors as never }), extensions: { cost } };
+    write(response, status, { ...headers, "content-type": contentType }, stringify(shown));
+  };
+
+  const byApollo = async (request: IncomingMessage, response: ServerResponse, body: unknown, call: ApolloCall) => {
+    const accept = request.headers.accept;
+    const { status = 200, headers, body: answer } = await apollo.answer(headOf(request, operations), body, call);
+    const { performed } = call;
+    const type = headers.get("content-type");
+    if (performed && status === 200 && accept !== undefined && type !== undefined) contentTypes.set(accept, type);
+    const text = performed || status < 400 ? answer : withRequestIds(answer, call.requestId);
+    write(response, performed?.status ?? status, { ...call.headers, ...Object.fromEntries(headers) }, text);
+  };
+
   return {
     async handle(request, response, requestId) {
-      const viewer = await viewerOf(services.accounts, request.headers.authorization);
+      const viewer = await viewerOf(services.accounts, credentialsOf(request));
+      const address = addressOf(request, config.trustedProxies);
       const body = request.method === "POST" ? await readJson(request, config.apiBodyLimitBytes) : undefined;
-      const url = request.url ?? "/";
-      const result = await apollo.executeHTTPGraphQLRequest({
-        httpGraphQLRequest: {
-          method: request.method ?? "GET",
-          headers: headersOf(request),
-          search: url.includes("?") ? url.slice(url.indexOf("?")) : "",
-          body,
-        },
-        context: async () => ({
-          viewer,
-          loaders: createLoaders(services, viewer),
-          services,
-          requestId,
-          signal: signalOf(response),
-        }),
-      });
-      if (result.body.kind !== "complete") throw new Error("incremental delivery is not on offer");
-      const status = result.status ?? 200;
-      const text = status < 400 ? result.body.string : withRequestIds(result.body.string, requestId);
-      response.writeHead(status, { ...Object.fromEntries(result.headers), "content-length": Buffer.byteLength(text) });
-      response.end(text);
+      const call: ApolloCall = { viewer, address, requestId, signal: signalOf(response), performed: null, headers: {} };
+      const accept = request.headers.accept;
+      const contentType = accept === undefined ? JSON_TYPE : contentTypes.get(accept);
+      const ourselves = async () =>
+        send(response, call, contentType ?? JSON_TYPE, await performer.perform(body as Body, call));
+      if (isKnown(body)) {
+        if (contentType !== undefined && isPlain(body)) return ourselves();
+      } else if (namesText(request, body)) {
+        const throttled = await performer.chargeReading(call);
+        if (throttled) return send(response, call, contentType ?? JSON_TYPE, throttled);
+        // Apollo would parse what is too large for that before anything of ours could say so.
+        if (isText(body) && isPlain(body) && isRefused(operations.read(body.query))) return ourselves();
+      }
+      if (isRecord(body) && body.documentId != null) return ourselves();
+      return byApollo(request, response, body, call);
     },
     stop: () => apollo.stop(),
   };
+}
+
+const isRecord = (value: unknown): value is Body =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isText = (body: unknown): body is TextBody => isRecord(body) && typeof body.query === "string";
+
+/** Whether Apollo would have nothing to say about its form. */
+function isPlain({ operationName, variables, extensions }: OperationRequest): boolean {
+  return (
+    (operationName == null || typeof operationName === "string") &&
+    (variables == null || isRecord(variables)) &&
+    (extensions == null || (isRecord(extensions) && extensions.persistedQuery == null))
+  );
 }
 
 /** Undefined when it is not declared as JSON: Apollo then refuses what a browser form could have sent. */
@@ -100,12 +114,33 @@ async function readJson(request: IncomingMessage, limitBytes: number): Promise<u
   }
 }
 
-function headersOf(request: IncomingMessage): HeaderMap {
+/** Whether there is a text to be read: a body of ours, or a link's. */
+function namesText(request: IncomingMessage, body: unknown): boolean {
+  return isText(body) || (request.method === "GET" && (request.url ?? "").includes("query="));
+}
+
+function write(response: ServerResponse, status: number, headers: Record<string, string>, text: string): void {
+  response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(text) });
+  response.end(text);
+}
+
+/** Errors: PERSISTED_DOCUMENT_NOT_FOUND. */
+function headOf(request: IncomingMessage, { persisted }: Operations) {
   const headers = new HeaderMap();
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(", ") : value);
   }
-  return headers;
+  const [, search = ""] = (request.url ?? "/").split("?", 2);
+  const parameters = new URLSearchParams(search);
+  const documentId = parameters.get("documentId");
+  if (documentId !== null && !parameters.has("query")) {
+    const text = persisted.byDocumentId(documentId);
+    if (text === undefined) throw new DomainError("PERSISTED_DOCUMENT_NOT_FOUND", NO_SUCH_DOCUMENT);
+    parameters.delete("documentId");
+    // Apollo does not know of manifests; a link may name a document all the same.
+    parameters.set("query", text);
+  }
+  return { method: request.method ?? "GET", headers, search: `?${parameters}` };
 }
 
 function signalOf(response: ServerResponse): AbortSignal {
@@ -123,42 +158,4 @@ function withRequestIds(body: string, requestId: string): string {
     ...answer,
     ...(answer.errors ? { errors: answer.errors.map((error) => withRequestId(error, requestId)) } : {}),
   });
-}
-
-const queriesAndMutationsOnly: ApolloServerPlugin<Context> = {
-  async requestDidStart() {
-    return {
-      async didResolveOperation({ operation }) {
-        if (operation?.operation !== "subscription") return;
-        throw new DomainError(
-          "BAD_USER_INPUT",
-          "Subscriptions go over WebSocket (graphql-transport-ws), at the same URL.",
-        );
-      },
-    };
-  },
-};
-
-function faultsLogged(log: Log): ApolloServerPlugin<Context> {
-  return {
-    async requestDidStart() {
-      return {
-        async didEncounterErrors({ errors, contextValue: { requestId, viewer }, operationName }) {
-          for (const error of errors) {
-            const { fault } = presentError(error);
-            if (fault)
-              log.error(
-                { err: fault, requestId, operationName, path: error.path, keyId: viewer?.keyId },
-                "GraphQL request failed",
-              );
-          }
-        },
-        async willSendResponse({ response, contextValue: { requestId } }) {
-          if (response.body.kind !== "single" || !response.body.singleResult.errors) return;
-          const { errors } = response.body.singleResult;
-          response.body.singleResult.errors = errors.map((error) => withRequestId(error, requestId));
-        },
-      };
-    },
-  };
 }

@@ -3,37 +3,37 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { CloseCode, makeServer } from "graphql-ws";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { GraphqlDependencies } from "./graphql-http";
-import { type ConnectionParams, type Peer, socketProtocol } from "./socket-protocol";
+import { addressOf } from "./address";
+import { credentialsOf } from "./authentication";
+import { leaveInTurns } from "./leave-in-turns";
+import { type ConnectionParams, type LiveDependencies, type Peer, socketProtocol } from "./socket-protocol";
 
 const MESSAGE_BYTES_MAX = 64 * 1024;
 const PING_INTERVAL_MS = 12_000;
-/** With the 5 s for which a found key is remembered: how long a key that another process revoked stays in use. */
-const KEY_CHECK_INTERVAL_MS = 2_000;
 /** After it the stock client connects again. */
 const SERVICE_RESTART = 1012;
 
 export interface GraphqlWebSocket {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Asks every client to connect elsewhere; resolves when all have gone or were cut. */
-  close(): Promise<void>;
+  /** Asks every client to connect elsewhere, some now and some later within the window; resolves when all have gone. */
+  close(windowMs: number): Promise<void>;
   openSockets(): number;
   openSubscriptions(): number;
 }
 
-export function createGraphqlWebSocket(dependencies: GraphqlDependencies): GraphqlWebSocket {
-  const { services, log } = dependencies;
+export function createGraphqlWebSocket(dependencies: LiveDependencies): GraphqlWebSocket {
+  const { config, log, viewers } = dependencies;
   const peers = new Set<Peer>();
   const protocol = makeServer<ConnectionParams, Peer>(socketProtocol(dependencies));
   const wss = new WebSocketServer({
     noServer: true,
+    clientTracking: false,
     maxPayload: MESSAGE_BYTES_MAX,
     perMessageDeflate: false,
     handleProtocols,
   });
 
-  const opened = (socket: WebSocket, request: IncomingMessage) => {
-    const peer: Peer = { socket, request, operations: new Map(), viewer: null, secret: null, alive: true };
+  const opened = (socket: WebSocket, peer: Peer) => {
     peers.add(peer);
     const closed = protocol.opened(
       {
@@ -57,32 +57,41 @@ export function createGraphqlWebSocket(dependencies: GraphqlDependencies): Graph
     socket.on("error", (err) => log.debug({ err }, "WebSocket failed"));
     socket.once("close", (code, reason) => {
       peers.delete(peer);
-      for (const { gone } of peer.operations.values()) gone.abort();
+      viewers.leave(peer);
       closed(code, String(reason)).catch((err: unknown) => log.error({ err }, "WebSocket clean-up failed"));
     });
   };
 
-  const off = services.bus.on("api-key.revoked", ({ keyId }) => {
-    for (const peer of peers)
-      if (peer.viewer?.keyId === keyId) close(peer.socket, CloseCode.Forbidden, "API key revoked");
-  });
   const pings = setInterval(() => ping(peers), PING_INTERVAL_MS).unref();
-  const checks = setInterval(() => void closeDeadKeys(peers, dependencies), KEY_CHECK_INTERVAL_MS).unref();
   return {
-    upgrade: (request, socket, head) =>
-      wss.handleUpgrade(request, socket, head, (webSocket) => opened(webSocket, request)),
-    async close() {
-      off();
-      clearInterval(pings);
-      clearInterval(checks);
-      const leaving = [...peers].map(
+    upgrade: (request, raw, head) =>
+      wss.handleUpgrade(request, raw, head, (socket) =>
+        opened(socket, newPeer(socket, raw, request, addressOf(request, config.trustedProxies))),
+      ),
+    async close(windowMs) {
+      const gone = [...peers].map(
         ({ socket }) => new Promise<void>((resolve) => socket.once("close", () => resolve())),
       );
-      for (const { socket } of peers) close(socket, SERVICE_RESTART, "Service restart");
-      await Promise.all(leaving);
+      await leaveInTurns([...peers], windowMs, ({ socket }) => close(socket, SERVICE_RESTART, "Service restart"));
+      await Promise.all(gone);
+      clearInterval(pings);
     },
     openSockets: () => peers.size,
-    openSubscriptions: () => [...peers].reduce((sum, { operations }) => sum + operations.size, 0),
+    openSubscriptions: () => [...peers].reduce((sum, { subscriptions }) => sum + subscriptions, 0),
+  };
+}
+
+function newPeer(socket: WebSocket, raw: Duplex, request: IncomingMessage, address: string): Peer {
+  return {
+    socket,
+    raw,
+    address,
+    credentials: credentialsOf(request),
+    viewer: null,
+    alive: true,
+    subscriptions: 0,
+    waiting: 0,
+    dismiss: (reason) => close(socket, CloseCode.Forbidden, reason),
   };
 }
 
@@ -93,7 +102,6 @@ function handleProtocols(protocols: Set<string>): string | false {
 function send(socket: WebSocket, text: string): Promise<void> {
   return new Promise((resolve, reject) => {
     if (socket.readyState !== socket.OPEN) return resolve();
-    // The next event of this subscription is pulled when this frame has left: a stalled client holds one frame each.
     socket.send(text, (error) => (error ? reject(error) : resolve()));
   });
 }
@@ -111,21 +119,6 @@ function ping(peers: Iterable<Peer>): void {
     } else {
       peer.alive = false;
       peer.socket.ping();
-    }
-  }
-}
-
-async function closeDeadKeys(peers: Iterable<Peer>, { services, log }: GraphqlDependencies): Promise<void> {
-  const secrets = new Set([...peers].flatMap(({ viewer, secret }) => (viewer && secret ? [secret] : [])));
-  for (const secret of secrets) {
-    try {
-      if ((await services.accounts.authenticate(secret)) !== null) continue;
-    } catch (err) {
-      log.debug({ err }, "WebSocket keys could not be checked");
-      return;
-    }
-    for (const peer of peers) {
-      if (peer.secret === secret) close(peer.socket, CloseCode.Forbidden, "API key revoked or expired");
     }
   }
 }

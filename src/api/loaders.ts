@@ -1,21 +1,23 @@
 /** The edges of the graph, one statement per kind and tick; they authorise nobody: a resolver shows what its door let through. */
 import DataLoader from "dataloader";
 import type { Accelerator } from "../../entities/accelerator";
+import type { ApiKey } from "../../entities/api-key";
 import type { Endpoint } from "../../entities/endpoint";
 import type { Facility } from "../../entities/facility";
 import type { Fixing } from "../../entities/fixing";
+import type { Member } from "../../entities/member";
 import type { Offering } from "../../entities/offering";
 import type { Organisation } from "../../entities/organisation";
 import type { SlaTier } from "../../entities/sla-tier";
-import type { Viewer } from "../accounts/viewer";
 import type { CreditBalance, FacilityBalance } from "../ledger/ledger";
 import type { Services } from "../services";
-import { pageOfOne } from "./node-ids";
 
 /** Keys per statement. */
 const BATCH_MAX = 500;
 
 export interface Loaders {
+  readonly apiKeyById: DataLoader<string, ApiKey>;
+  readonly memberById: DataLoader<string, Member>;
   readonly organisationById: DataLoader<string, Organisation>;
   readonly endpointById: DataLoader<string, Endpoint>;
   readonly endpointsByProviderId: DataLoader<string, Endpoint[]>;
@@ -29,9 +31,17 @@ export interface Loaders {
   readonly lotBalanceByAccountId: DataLoader<string, CreditBalance>;
 }
 
-export function createLoaders(services: Services, viewer: Viewer | null): Loaders {
+export function createLoaders(services: Services): Loaders {
   const { accounts, catalog, funding, ledger, pricing, sla } = services;
   return {
+    apiKeyById: one(
+      (ids) => accounts.apiKeysByIds(ids),
+      (row) => row.id,
+    ),
+    memberById: one(
+      (ids) => accounts.members.byIds(ids),
+      (row) => row.id,
+    ),
     organisationById: one(
       (ids) => accounts.organisationsByIds(ids),
       (row) => row.id,
@@ -60,10 +70,8 @@ export function createLoaders(services: Services, viewer: Viewer | null): Loader
       () => sla.tiers(),
       (row) => row.code,
     ),
-    // A page of deliveries names few fixings: one per place and hour.
     fixingById: one(
-      async (ids) =>
-        (await Promise.all(ids.map((id) => pricing.fixings(viewer, pageOfOne(id))))).flatMap(({ rows }) => rows),
+      (ids) => pricing.fixingsByIds(ids),
       (row) => row.id,
     ),
     facilityById: one(

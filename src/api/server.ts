@@ -1,4 +1,4 @@
-/** The API's one port: /graphql over HTTP and WebSocket, health, metrics, published documents. */
+/** The API's one port: /graphql over HTTP, WebSocket and server-sent events, health, metrics, published documents. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Config } from "../platform/config";
@@ -11,8 +11,15 @@ import type { Metrics } from "../platform/metrics";
 import type { Services } from "../services";
 import { buildApiSchema, type ResolverClasses } from "./build-schema";
 import { refusal } from "./errors";
+import { FanOut } from "./fan-out";
+import { type Graphiql, openGraphiql } from "./graphiql";
 import { createGraphqlHttp, type GraphqlHttp } from "./graphql-http";
+import { createGraphqlSse, type GraphqlSse } from "./graphql-sse";
 import { createGraphqlWebSocket, type GraphqlWebSocket } from "./graphql-websocket";
+import { LiveViewers } from "./live-viewers";
+import { createOperations } from "./operations";
+import type { Manifest } from "./persisted-documents";
+import { handleSession } from "./sessions";
 
 /** How long readiness waits for the database. */
 const READY_TIMEOUT_MS = 2_000;
@@ -31,26 +38,42 @@ export interface ApiDependencies {
   // biome-ignore lint/complexity/noBannedTypes: type-graphql's own word for a resolver class.
   readonly resolvers: readonly Function[];
   readonly documents: Readonly<Record<string, PublishedDocument>>;
+  /** What may be sent by its documentId. */
+  readonly manifest?: Manifest | undefined;
 }
 
 export interface ApiServer {
   readonly server: Server;
   /** Readiness turns 503 and no new socket is taken; what runs goes on. */
   startDraining(): void;
+  /** What it serves at the moment. */
+  live(): { sockets: number; subscriptions: number };
   /** Drains within the configured grace: sockets are told to connect elsewhere, requests are finished. */
   stop(): Promise<void>;
 }
 
 interface Edge extends ApiDependencies {
   readonly http: GraphqlHttp;
+  readonly events: GraphqlSse;
+  readonly graphiql: Graphiql | null;
   readonly isDraining: () => boolean;
 }
 
 export async function createApiServer(dependencies: ApiDependencies): Promise<ApiServer> {
   const { config, services, log, metrics } = dependencies;
   const schema = buildApiSchema(dependencies.resolvers as unknown as ResolverClasses);
-  const http = await createGraphqlHttp({ config, schema, services, log });
-  const sockets = createGraphqlWebSocket({ config, schema, services, log });
+  const operations = createOperations({
+    config,
+    schema,
+    manifest: dependencies.manifest,
+    redis: services.redis?.commands,
+  });
+  const http = await createGraphqlHttp({ config, schema, services, operations, log });
+  const fanOut = new FanOut({ schema, services, log, metrics });
+  const viewers = new LiveViewers({ accounts: services.accounts, bus: services.bus, log });
+  const live = { config, schema, services, operations, log, fanOut, viewers };
+  const sockets = createGraphqlWebSocket(live);
+  const events = createGraphqlSse(live);
   const requests = metrics.counter<"status">({
     name: "exergy_api_requests_total",
     help: "Requests to the API by HTTP status.",
@@ -60,11 +83,18 @@ export async function createApiServer(dependencies: ApiDependencies): Promise<Ap
   metrics.gauge({
     name: "exergy_api_subscriptions",
     help: "Running subscriptions.",
-    read: () => sockets.openSubscriptions(),
+    read: () => sockets.openSubscriptions() + events.open(),
   });
+  metrics.gauge({ name: "exergy_api_event_streams", help: "Open SSE connections.", read: () => events.open() });
 
   let draining = false;
-  const edge: Edge = { ...dependencies, http, isDraining: () => draining };
+  const edge: Edge = {
+    ...dependencies,
+    http,
+    events,
+    graphiql: config.graphiql ? openGraphiql() : null,
+    isDraining: () => draining,
+  };
   const server = createHttpServer((request, response) => {
     response.once("finish", () => requests.inc({ status: String(response.statusCode) }));
     void serve(edge, request, response);
@@ -72,12 +102,22 @@ export async function createApiServer(dependencies: ApiDependencies): Promise<Ap
   server.on("upgrade", (request, socket, head) => upgrade(edge, sockets, request, socket, head));
   return {
     server,
+    live: () => ({
+      sockets: sockets.openSockets() + events.open(),
+      subscriptions: sockets.openSubscriptions() + events.open(),
+    }),
     startDraining() {
       draining = true;
     },
     async stop() {
       draining = true;
-      await Promise.all([closeGracefully(server, config.drainGraceMs), sockets.close()]);
+      const { drainGraceMs } = config;
+      await Promise.all([
+        closeGracefully(server, drainGraceMs),
+        sockets.close(drainGraceMs),
+        events.close(drainGraceMs),
+      ]);
+      viewers.stop();
       await http.stop();
     },
   };
@@ -108,10 +148,15 @@ async function serve(edge: Edge, request: IncomingMessage, response: ServerRespo
 
 async function route(edge: Edge, request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
   const path = (request.url ?? "/").split("?", 1)[0]!;
-  if (path === "/graphql") return edge.http.handle(request, response, requestId);
+  if (path === "/session") return handleSession(edge.services.accounts, request, response, requestId);
+  if (path === "/graphql") {
+    const { handle } = edge.events.takes(request) ? edge.events : edge.http;
+    return handle(request, response, requestId);
+  }
   if (request.method !== "GET" && request.method !== "HEAD") {
     throw new DomainError("METHOD_NOT_ALLOWED", `${path} takes GET, not ${request.method}.`);
   }
+  if (edge.graphiql?.serves(path)) return edge.graphiql.answer(path, request, response);
   const document = Object.hasOwn(edge.documents, path) ? edge.documents[path] : undefined;
   if (document) return answer(response, 200, document.contentType, document.body);
   if (path === "/healthz") return answer(response, 200, "text/plain", "ok");

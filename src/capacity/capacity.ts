@@ -4,14 +4,17 @@ import { Accelerator } from "../../entities/accelerator";
 import { CapacityWindow } from "../../entities/capacity-window";
 import { Organisation } from "../../entities/organisation";
 import type { CapacityWindowKind } from "../../schema/enums";
-import { organisationScope, ownerOfNew, owns, requireKind, type Viewer } from "../accounts/viewer";
+import { organisationScope, ownerOfNew, owns, requireKind, requireScope, type Viewer } from "../accounts/viewer";
+import { type Act, type Change, changed, made, recordAct } from "../audit/audit";
 import type { EventBus } from "../events/event-bus";
+import type { Outbox } from "../events/outbox";
 import type { Clock } from "../platform/clock";
 import type { Database } from "../platform/database";
 import { DomainError, notFound } from "../platform/errors";
-import { newId } from "../platform/ids";
+import { isId, newId } from "../platform/ids";
 import { checked, checkVersion, count, existingId, placeName } from "../platform/input";
 import { fetchPage, type Page, type PageRequest } from "../platform/page";
+import { readRows } from "../platform/rows";
 import { transaction } from "../platform/transaction";
 
 export interface NewWindow {
@@ -69,17 +72,20 @@ const windowFields = z
 export class Capacity {
   private readonly db: Database;
   private readonly bus: EventBus;
+  private readonly outbox: Outbox;
   private readonly clock: Clock;
 
-  constructor(dependencies: { db: Database; bus: EventBus; clock: Clock }) {
+  constructor(dependencies: { db: Database; bus: EventBus; outbox: Outbox; clock: Clock }) {
     this.db = dependencies.db;
     this.bus = dependencies.bus;
+    this.outbox = dependencies.outbox;
     this.clock = dependencies.clock;
   }
 
   /** Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT. */
   async openWindow(viewer: Viewer | null, input: NewWindow): Promise<CapacityWindow> {
-    const providerId = ownerOfNew(viewer, "PROVIDER", { field: "providerId", id: input.providerId });
+    const known = requireScope(viewer, "WRITE");
+    const providerId = ownerOfNew(known, "PROVIDER", { field: "providerId", id: input.providerId });
     const fields = checked(windowFields, input);
     const window: CapacityWindow = {
       ...fields,
@@ -100,6 +106,9 @@ export class Capacity {
         throw notFound("provider", "providerId");
       }
       await tx.insert(CapacityWindow, window);
+      await this.outbox.append(tx, "capacity.window.announced", providerId, { windowId: window.id });
+      const told = made(window, "kind", "accelerator", "region", "zone", "gpuCount", "startsAt", "endsAt");
+      await recordAct(tx, known, actOn(window, "open", window.createdAt, told));
     });
     this.bus.publish("supply.changed", {});
     return window;
@@ -122,6 +131,8 @@ export class Capacity {
       }
       const change = { cancelledAt: now, version: window.version + 1 };
       await tx.update(CapacityWindow, { id }, change);
+      await this.outbox.append(tx, "capacity.window.cancelled", window.providerId, { windowId: id });
+      await recordAct(tx, known, actOn(window, "cancel", now, changed(window, change)));
       return Object.assign(window, change);
     });
     this.bus.publish("supply.changed", {});
@@ -139,7 +150,25 @@ export class Capacity {
     if (region != null) query.andWhere("capacity.region = :region", { region });
     if (kind != null) query.andWhere("capacity.kind = :kind", { kind });
     if (activeAt != null) query.andWhere(covering("capacity", ":activeAt"), { activeAt });
-    return fetchPage(query, page);
+    return fetchPage(this.db, query, page);
+  }
+
+  /** Those that are going on or to come, of all pages; a provider's own, an operator's all. Oldest first. Errors: UNAUTHENTICATED, FORBIDDEN. */
+  standingWindows(viewer: Viewer | null): Promise<CapacityWindow[]> {
+    const providerId = organisationScope(requireKind(viewer, "READ", "PROVIDER", "OPERATOR"), "READ");
+    const query = this.db.source
+      .getRepository(CapacityWindow)
+      .createQueryBuilder("capacity")
+      .where("(capacity.endsAt IS NULL OR capacity.endsAt > :now)", { now: this.clock.now() })
+      .andWhere("capacity.cancelledAt IS NULL")
+      .orderBy("capacity.id", "ASC");
+    if (providerId !== null) query.andWhere("capacity.providerId = :providerId", { providerId });
+    return query.getMany();
+  }
+
+  /** In no order, unknown ids left out. Authorises nobody: whoever hands rows out decides. */
+  windowsByIds(ids: readonly string[]): Promise<CapacityWindow[]> {
+    return readRows(this.db, CapacityWindow, "WHERE id = ANY ($1)", [ids.filter(isId)]);
   }
 
   /** Of all providers; for routing, which authorises nobody. */
@@ -147,4 +176,9 @@ export class Capacity {
     const query = this.db.source.getRepository(CapacityWindow).createQueryBuilder("capacity");
     return query.where(covering("capacity", ":at"), { at }).getMany();
   }
+}
+
+function actOn({ id, providerId }: CapacityWindow, verb: string, at: Date, change: Change): Act {
+  const action = `capacity-window.${verb}`;
+  return { at, action, subjectType: "CapacityWindow", subjectId: id, organisationId: providerId, change };
 }

@@ -1,11 +1,12 @@
 /** The door to what is offered: accelerators, providers' endpoints, and the models at them. */
-import { type EntityManager, In } from "typeorm";
+import type { EntityManager } from "typeorm";
 import { Accelerator } from "../../entities/accelerator";
 import { Endpoint } from "../../entities/endpoint";
 import { Offering } from "../../entities/offering";
 import { Organisation } from "../../entities/organisation";
 import type { EndpointState, OfferingState } from "../../schema/enums";
-import { organisationScope, ownerOfNew, owns, requireKind, type Viewer } from "../accounts/viewer";
+import { organisationScope, ownerOfNew, owns, requireKind, requireScope, type Viewer } from "../accounts/viewer";
+import { type Change, changed, made, recordAct } from "../audit/audit";
 import type { EventBus } from "../events/event-bus";
 import type { Clock } from "../platform/clock";
 import type { Database } from "../platform/database";
@@ -13,6 +14,7 @@ import { DomainError, notFound } from "../platform/errors";
 import { isId, newId } from "../platform/ids";
 import { checked, checkVersion, existingId, violatesUnique } from "../platform/input";
 import { fetchPage, type Page, type PageRequest } from "../platform/page";
+import { readRows } from "../platform/rows";
 import { transaction } from "../platform/transaction";
 import type { EgressPolicy } from "../upstreams/egress-guard";
 import {
@@ -43,6 +45,10 @@ export interface OfferingFilter {
   state?: OfferingState | null | undefined;
 }
 
+/** What the audit trail tells of a new one. */
+const namedOfEndpoint = ["name", "kind", "tenancy", "baseUrl", "accelerator", "region", "slaTier"] as const;
+const namedOfOffering = ["endpointId", "model", "upstreamModel"] as const;
+
 export class Catalog {
   private readonly db: Database;
   private readonly bus: EventBus;
@@ -58,12 +64,13 @@ export class Catalog {
 
   /** Public. */
   accelerators(): Promise<Accelerator[]> {
-    return this.db.source.getRepository(Accelerator).find({ order: { code: "ASC" } });
+    return readRows(this.db, Accelerator, "ORDER BY code");
   }
 
   /** Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT, UPSTREAM_URL_REFUSED, ALREADY_EXISTS (the URL). */
   async registerEndpoint(viewer: Viewer | null, input: NewEndpoint): Promise<Endpoint> {
-    const providerId = ownerOfNew(viewer, "PROVIDER", { field: "providerId", id: input.providerId });
+    const known = requireScope(viewer, "WRITE");
+    const providerId = ownerOfNew(known, "PROVIDER", { field: "providerId", id: input.providerId });
     const endpoint: Endpoint = {
       id: newId(),
       providerId,
@@ -84,6 +91,7 @@ export class Catalog {
         const provider = await tx.findOneBy(Organisation, { id: providerId, kind: "PROVIDER" });
         if (provider === null) throw notFound("provider", "providerId");
         await tx.insert(Endpoint, endpoint);
+        await this.record(tx, known, "register", endpoint, made(endpoint, ...namedOfEndpoint));
       });
     } catch (error) {
       if (!violatesUnique(error, "endpoint_base_url_key")) throw error;
@@ -109,6 +117,7 @@ export class Catalog {
       checkMove(endpointMoves, endpoint.state, to, known.kind);
       const change = { state: to, version: endpoint.version + 1 };
       await tx.update(Endpoint, { id }, change);
+      await this.record(tx, known, "move", endpoint, changed(endpoint, change));
       return Object.assign(endpoint, change);
     });
     this.supplyChanged();
@@ -131,6 +140,7 @@ export class Catalog {
         const endpoint = await ownEndpoint(tx, known, input.endpointId);
         if (endpoint.state === "RETIRED") throw new DomainError("STATE_CONFLICT", "The endpoint is RETIRED.");
         await tx.insert(Offering, offering);
+        await this.recordOffering(tx, known, "publish", { offering, endpoint }, made(offering, ...namedOfOffering));
       });
     } catch (error) {
       if (!violatesUnique(error, "offering_endpoint_model_key")) throw error;
@@ -161,6 +171,7 @@ export class Catalog {
       checkMove(offeringMoves, offering.state, to, known.kind);
       const change = { state: to, version: offering.version + 1 };
       await tx.update(Offering, { id }, change);
+      await this.recordOffering(tx, known, "move", { offering, endpoint }, changed(offering, change));
       return Object.assign(offering, change);
     });
     this.supplyChanged();
@@ -176,7 +187,7 @@ export class Catalog {
     if (accelerator != null) query.andWhere("endpoint.accelerator = :accelerator", { accelerator });
     if (region != null) query.andWhere("endpoint.region = :region", { region });
     if (state != null) query.andWhere("endpoint.state = :state", { state });
-    return fetchPage(query, page);
+    return fetchPage(this.db, query, page);
   }
 
   /** A provider's own, an operator's all. Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT (page). */
@@ -193,26 +204,43 @@ export class Catalog {
     }
     if (model != null) query.andWhere("offering.model = :model", { model });
     if (state != null) query.andWhere("offering.state = :state", { state });
-    return fetchPage(query, page);
+    return fetchPage(this.db, query, page);
   }
 
   /** Loader sources: in no order, unknown ids left out, nobody authorised. */
   endpointsByIds(ids: readonly string[]): Promise<Endpoint[]> {
-    return this.db.source.getRepository(Endpoint).findBy({ id: In(ids.filter(isId)) });
+    return readRows(this.db, Endpoint, "WHERE id = ANY ($1)", [ids.filter(isId)]);
   }
 
   endpointsByProviderIds(ids: readonly string[]): Promise<Endpoint[]> {
-    const where = { providerId: In(ids.filter(isId)) };
-    return this.db.source.getRepository(Endpoint).find({ where, order: { id: "DESC" } });
+    return readRows(this.db, Endpoint, "WHERE provider_id = ANY ($1) ORDER BY id DESC", [ids.filter(isId)]);
   }
 
   offeringsByIds(ids: readonly string[]): Promise<Offering[]> {
-    return this.db.source.getRepository(Offering).findBy({ id: In(ids.filter(isId)) });
+    return readRows(this.db, Offering, "WHERE id = ANY ($1)", [ids.filter(isId)]);
   }
 
   offeringsByEndpointIds(ids: readonly string[]): Promise<Offering[]> {
-    const where = { endpointId: In(ids.filter(isId)) };
-    return this.db.source.getRepository(Offering).find({ where, order: { id: "DESC" } });
+    return readRows(this.db, Offering, "WHERE endpoint_id = ANY ($1) ORDER BY id DESC", [ids.filter(isId)]);
+  }
+
+  private record(tx: EntityManager, viewer: Viewer, verb: string, endpoint: Endpoint, change: Change): Promise<void> {
+    const { id: subjectId, providerId: organisationId } = endpoint;
+    const act = { action: `endpoint.${verb}`, subjectType: "Endpoint", subjectId, organisationId, change } as const;
+    return recordAct(tx, viewer, { at: this.clock.now(), ...act });
+  }
+
+  private recordOffering(
+    tx: EntityManager,
+    viewer: Viewer,
+    verb: string,
+    { offering, endpoint }: { offering: Offering; endpoint: Endpoint },
+    change: Change,
+  ): Promise<void> {
+    const { providerId: organisationId } = endpoint;
+    const subject = { subjectType: "Offering", subjectId: offering.id } as const;
+    const at = this.clock.now();
+    return recordAct(tx, viewer, { at, action: `offering.${verb}`, ...subject, organisationId, change });
   }
 
   private supplyChanged(): void {

@@ -1,5 +1,6 @@
 /** Fleeting events inside one process: publish never waits, a failing listener hurts nobody else. */
 import { EventEmitter } from "node:events";
+import { asSystem } from "../platform/tenancy";
 import type { FleetingTopic, FleetingTopics } from "./topics";
 
 export interface EventBus {
@@ -17,7 +18,8 @@ export class MemoryBus implements EventBus {
   }
 
   publish<T extends FleetingTopic>(topic: T, payload: FleetingTopics[T]): void {
-    this.emitter.emit(topic, payload);
+    // What a listener starts is not the publisher's: it must not read as that one's tenant.
+    asSystem(() => this.emitter.emit(topic, payload));
   }
 
   on<T extends FleetingTopic>(topic: T, listener: (payload: FleetingTopics[T]) => void): () => void {

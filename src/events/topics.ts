@@ -4,19 +4,54 @@
 export interface DurableTopics {
   "sla.breach.opened": { breachId: string };
   "sla.breach.closed": { breachId: string };
+  "capacity.window.announced": { windowId: string };
+  "capacity.window.cancelled": { windowId: string };
 }
 
 /** Published after the fact on the bus; a lost one is made good by the next. */
 export interface FleetingTopics {
   /** A wallet moved: read it again. */
   "balance.changed": { startupId: string };
-  /** One sample a second per live endpoint. */
+  /** What one relay has served at a live endpoint since its last measurement, once a second. */
+  "utilization.measured": UtilizationMeasurement;
+  /** What all relays together serve: one sample a second per live endpoint, worked out in each process. */
   "utilization.sampled": UtilizationSample;
   /** Endpoints, offerings, windows or prices changed: routing reads its candidates again. */
   "supply.changed": Record<string, never>;
+  /** Prices were fixed for the hour: read the newest of each place again. */
+  "fixing.made": Record<string, never>;
   "api-key.revoked": { keyId: string };
+  /** A session ended before its time. */
+  "session.revoked": { sessionId: string };
+  /** In this process alone: messages of others may have been lost, whatever is known by listening is to be read again. */
+  "bus.reconnected": Record<string, never>;
   /** The publisher gave new events their place in the durable stream. */
-  "outbox.published": { position: string };
+  "outbox.published": {
+    position: string;
+    /** How far the database's log was by then: whoever hears of these events must not read from a replica that is behind it. */
+    lsn?: string | undefined;
+  };
+  /** A tenant's transaction ended here in the database's log: its next read, in whatever process, must show it. */
+  "tenant.wrote": { tenantId: string; lsn: string };
+}
+
+export interface UtilizationMeasurement {
+  /** Which process measured. */
+  readonly instance: string;
+  readonly endpointId: string;
+  readonly providerId: string;
+  readonly at: string;
+  readonly listedGpus: number;
+  readonly slots: number;
+  readonly inFlight: number;
+  readonly soldGpuNanos: string;
+  readonly activeGpuNanos: string;
+  /** Of the last minute, from which shares are worked out. */
+  readonly minute: {
+    readonly soldGpuNanos: string;
+    readonly activeGpuNanos: string;
+    readonly listedGpuNanos: string;
+  };
 }
 
 export interface UtilizationSample {

@@ -1,11 +1,12 @@
 /** The door to where credit comes from: capital partners' facilities, and the lots that drawdowns issue to startups. */
-import { type EntityManager, In } from "typeorm";
+import type { EntityManager } from "typeorm";
 import { z } from "zod";
 import { CreditLot } from "../../entities/credit-lot";
 import { Drawdown } from "../../entities/drawdown";
 import { Facility } from "../../entities/facility";
 import { Organisation } from "../../entities/organisation";
-import { organisationScope, ownerOfNew, owns, requireKind, type Viewer } from "../accounts/viewer";
+import { organisationScope, ownerOfNew, owns, requireKind, requireScope, type Viewer } from "../accounts/viewer";
+import { made, recordAct } from "../audit/audit";
 import type { EventBus } from "../events/event-bus";
 import type { Ledger } from "../ledger/ledger";
 import type { Clock } from "../platform/clock";
@@ -14,6 +15,7 @@ import { DomainError, notFound } from "../platform/errors";
 import { isId, newId } from "../platform/ids";
 import { checked, existingId, line } from "../platform/input";
 import { fetchPage, type Page, type PageRequest } from "../platform/page";
+import { readRows } from "../platform/rows";
 import { transaction } from "../platform/transaction";
 import { checkLimit, checkMultiplier, creditFor, FACILITY_LIMIT_NANO_USD_MAX } from "./facility-rules";
 import { checkIdempotencyKey, claimKey } from "./idempotency";
@@ -40,6 +42,13 @@ export interface DrawdownResult {
 
 const facilityFields = z.object({ name: line(120) });
 
+export interface DrawdownFilter {
+  readonly startupId?: string | null | undefined;
+  readonly facilityId?: string | null | undefined;
+  readonly from?: Date | null | undefined;
+  readonly to?: Date | null | undefined;
+}
+
 export class Funding {
   private readonly db: Database;
   private readonly ledger: Ledger;
@@ -56,7 +65,8 @@ export class Funding {
   /** Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT, MULTIPLIER_OUT_OF_BOUNDS. */
   async openFacility(viewer: Viewer | null, input: NewFacility): Promise<Facility> {
     const owner = { field: "capitalPartnerId", id: input.capitalPartnerId };
-    const capitalPartnerId = ownerOfNew(viewer, "CAPITAL_PARTNER", owner);
+    const known = requireScope(viewer, "WRITE");
+    const capitalPartnerId = ownerOfNew(known, "CAPITAL_PARTNER", owner);
     const { name } = checked(facilityFields, input);
     checkAmount("limit", input.limitNanoUsd);
     checkMultiplier(input.multiplierPpm);
@@ -77,6 +87,14 @@ export class Funding {
       }
       await tx.insert(Facility, facility);
       await this.ledger.openFacilityAccounts(tx, facility.id);
+      await recordAct(tx, known, {
+        at: facility.openedAt,
+        action: "facility.open",
+        subjectType: "Facility",
+        subjectId: facility.id,
+        organisationId: capitalPartnerId,
+        change: made(facility, "name", "limitNanoUsd", "multiplierPpm"),
+      });
     });
     return facility;
   }
@@ -100,7 +118,16 @@ export class Funding {
       const facility = await drawableFacility(tx, known, facilityId);
       await requireStartup(tx, startupId);
       checkLimit(facility, amountNanoUsd);
-      return { first: true, result: await this.book(tx, facility, { startupId, amountNanoUsd, at, ...ids }) };
+      const result = await this.book(tx, facility, { startupId, amountNanoUsd, at, ...ids });
+      await recordAct(tx, known, {
+        at,
+        action: "drawdown.create",
+        subjectType: "Drawdown",
+        subjectId: ids.drawdownId,
+        organisationId: facility.capitalPartnerId,
+        change: made(result.drawdown, "facilityId", "startupId", "fundedNanoUsd"),
+      });
+      return { first: true, result };
     });
     if (first) this.bus.publish("balance.changed", { startupId });
     return result;
@@ -117,7 +144,29 @@ export class Funding {
     const query = this.db.source.getRepository(Facility).createQueryBuilder("facility");
     if (capitalPartnerId !== null)
       query.andWhere("facility.capitalPartnerId = :capitalPartnerId", { capitalPartnerId });
-    return fetchPage(query, page);
+    return fetchPage(this.db, query, page);
+  }
+
+  /**
+   * From a capital partner's facilities, for an operator all.
+   * Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT (page).
+   */
+  async drawdowns(viewer: Viewer | null, page: PageRequest, filter: DrawdownFilter = {}): Promise<Page<Drawdown>> {
+    const known = requireKind(viewer, "READ", "CAPITAL_PARTNER", "OPERATOR");
+    const query = this.db.source.getRepository(Drawdown).createQueryBuilder("drawdown");
+    if (filter.startupId != null) {
+      query.andWhere("drawdown.startupId = :startupId", { startupId: existingId(filter.startupId, "startup") });
+    }
+    if (filter.facilityId != null) {
+      query.andWhere("drawdown.facilityId = :facilityId", { facilityId: existingId(filter.facilityId, "facility") });
+    }
+    if (filter.from != null) query.andWhere("drawdown.drawnAt >= :from", { from: filter.from });
+    if (filter.to != null) query.andWhere("drawdown.drawnAt < :to", { to: filter.to });
+    if (known.kind === "CAPITAL_PARTNER") {
+      query.innerJoin(Facility, "facility", "facility.id = drawdown.facilityId");
+      query.andWhere("facility.capitalPartnerId = :own", { own: known.organisationId });
+    }
+    return fetchPage(this.db, query, page);
   }
 
   /**
@@ -141,16 +190,16 @@ export class Funding {
       query.innerJoin(Facility, "facility", "facility.id = lot.facilityId");
       query.andWhere("facility.capitalPartnerId = :own", { own: known.organisationId });
     }
-    return fetchPage(query, page);
+    return fetchPage(this.db, query, page);
   }
 
   /** Loader sources: in no order, unknown ids left out, nobody authorised. */
   facilitiesByIds(ids: readonly string[]): Promise<Facility[]> {
-    return this.db.source.getRepository(Facility).findBy({ id: In(ids.filter(isId)) });
+    return readRows(this.db, Facility, "WHERE id = ANY ($1)", [ids.filter(isId)]);
   }
 
   lotsByIds(ids: readonly string[]): Promise<CreditLot[]> {
-    return this.db.source.getRepository(CreditLot).findBy({ id: In(ids.filter(isId)) });
+    return readRows(this.db, CreditLot, "WHERE id = ANY ($1)", [ids.filter(isId)]);
   }
 
   private async book(
@@ -197,9 +246,11 @@ async function drawableFacility(tx: EntityManager, viewer: Viewer, id: string): 
 }
 
 async function requireStartup(tx: EntityManager, id: string): Promise<void> {
-  if (!(await tx.existsBy(Organisation, { id: existingId(id, "startup"), kind: "STARTUP" }))) {
-    throw notFound("startup", "startupId");
-  }
+  // Before its first drawdown a startup is not yet among those that the partner may read of.
+  const [row]: { known: boolean }[] = await tx.query("SELECT is_organisation($1, 'STARTUP') AS known", [
+    existingId(id, "startup"),
+  ]);
+  if (!row?.known) throw notFound("startup", "startupId");
 }
 
 async function drawnBefore(tx: EntityManager, ids: Record<string, string>): Promise<DrawdownResult> {

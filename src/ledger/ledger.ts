@@ -1,6 +1,5 @@
 /** The door to the ledger: opens accounts, posts transfers, answers balances. Balances are written by its SQL functions only. */
 import type { EntityManager } from "typeorm";
-import type { LedgerAccountKind } from "../../entities/ledger-account";
 import type { Clock } from "../platform/clock";
 import type { Database } from "../platform/database";
 import { newId } from "../platform/ids";
@@ -35,16 +34,6 @@ export interface LotIssue {
   readonly bookedAt: Date;
 }
 
-interface NewAccount {
-  name: string;
-  ledger: "USD" | "CRD";
-  kind: LedgerAccountKind;
-  organisationId?: string;
-  facilityId?: string;
-  multiplierPpm?: bigint;
-  limited: boolean;
-}
-
 interface CounterRow {
   issued: string;
   held: string;
@@ -62,48 +51,38 @@ export class Ledger {
     this.clock = dependencies.clock;
   }
 
-  /** The accounts that a facility's money moves through. Joins the caller's transaction. */
+  /** The accounts that a facility's money moves through. Joins the caller's transaction, which has written the facility. */
   async openFacilityAccounts(tx: EntityManager, facilityId: string): Promise<void> {
-    await this.open(tx, [
-      { name: `facility:${facilityId}:backing`, ledger: "USD", kind: "FACILITY_BACKING", facilityId, limited: true },
-      { name: `facility:${facilityId}:issuance`, ledger: "CRD", kind: "CREDIT_ISSUANCE", facilityId, limited: false },
-      { name: `facility:${facilityId}:redeemed`, ledger: "CRD", kind: "CREDIT_REDEEMED", facilityId, limited: false },
+    await tx.query("SELECT ledger_open_facility($1, $2, $3, $4, $5)", [
+      facilityId,
+      newId(),
+      newId(),
+      newId(),
+      this.clock.now(),
     ]);
   }
 
-  /** Books the dollars of a drawdown and issues its credits into a wallet lot of their own. Joins the caller's transaction. */
-  async issueLot(tx: EntityManager, issue: LotIssue): Promise<{ accountId: string }> {
-    const [lot] = await this.open(tx, [
-      {
-        name: `wallet:${issue.startupId}:lot:${issue.lotId}`,
-        ledger: "CRD",
-        kind: "WALLET_LOT",
-        organisationId: issue.startupId,
-        facilityId: issue.facilityId,
-        multiplierPpm: issue.multiplierPpm,
-        limited: true,
-      },
-    ]);
-    const accounts = await this.idsByName(tx, [
-      "cash:trust",
-      `facility:${issue.facilityId}:backing`,
-      `facility:${issue.facilityId}:issuance`,
-    ]);
-    const [cash, backing, issuance] = accounts as [string, string, string];
-    const leg = { groupId: issue.groupId, bookedAt: issue.bookedAt.toISOString() };
-    const items = [
-      { ...leg, id: newId(), code: "FUNDING", debit: cash, credit: backing, amount: issue.fundedNanoUsd.toString() },
-      {
-        ...leg,
-        id: newId(),
-        code: "ISSUANCE",
-        debit: issuance,
-        credit: lot as string,
-        amount: issue.creditNanoCredit.toString(),
-      },
-    ];
-    await tx.query("SELECT ledger_post($1)", [JSON.stringify(items)]);
-    return { accountId: lot as string };
+  /**
+   * Books the dollars of a drawdown and issues its credits into a wallet lot of their own. Joins the caller's transaction,
+   * which has written the drawdown: for a tenant nothing else is issued than that says.
+   */
+  async issueLot(
+    tx: EntityManager,
+    { fundedNanoUsd, creditNanoCredit, ...issue }: LotIssue,
+  ): Promise<{ accountId: string }> {
+    // Lots are drawn on in the order of their accounts' ids: the oldest first.
+    const accountId = newId();
+    const lot = {
+      ...issue,
+      accountId,
+      fundingId: newId(),
+      issuanceId: newId(),
+      funded: fundedNanoUsd.toString(),
+      credit: creditNanoCredit.toString(),
+      multiplierPpm: issue.multiplierPpm.toString(),
+    };
+    await tx.query("SELECT ledger_issue_lot($1)", [JSON.stringify(lot)]);
+    return { accountId };
   }
 
   async balance(startupId: string): Promise<CreditBalance> {
@@ -170,40 +149,5 @@ export class Ledger {
       spentNanoCredit: spent,
       asOf: this.clock.now(),
     };
-  }
-
-  private async open(tx: EntityManager, accounts: readonly NewAccount[]): Promise<string[]> {
-    const ids = accounts.map(() => newId());
-    const now = this.clock.now();
-    for (const [index, account] of accounts.entries()) {
-      await tx.query(
-        `INSERT INTO ledger_account (id, name, ledger, kind, organisation_id, facility_id, multiplier_ppm, limited, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-        [
-          ids[index],
-          account.name,
-          account.ledger,
-          account.kind,
-          account.organisationId ?? null,
-          account.facilityId ?? null,
-          account.multiplierPpm?.toString() ?? null,
-          account.limited,
-          now,
-        ],
-      );
-    }
-    return ids;
-  }
-
-  private async idsByName(tx: EntityManager, names: readonly string[]): Promise<string[]> {
-    const rows: { id: string; name: string }[] = await tx.query(
-      "SELECT id, name FROM ledger_account WHERE name = ANY ($1)",
-      [names],
-    );
-    return names.map((name) => {
-      const row = rows.find((candidate) => candidate.name === name);
-      if (row === undefined) throw new Error(`ledger account ${name} does not exist`);
-      return row.id;
-    });
   }
 }

@@ -221,7 +221,7 @@ export class Metering {
     if (filter.period != null) query.andWhere("u.period = :period", { period: filter.period });
     if (filter.from != null) query.andWhere("u.completedAt >= :from", { from: filter.from });
     if (filter.to != null) query.andWhere("u.completedAt < :to", { to: filter.to });
-    return fetchPage(query, page);
+    return fetchPage(this.db, query, page);
   }
 
   private async monthlyGpuNanos(providerId: string, period: string, at: Date): Promise<bigint> {

@@ -1,6 +1,7 @@
 /** Reads the environment once, checks it whole and hands out a frozen Config; nobody else reads process.env. */
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { z } from "zod";
+import { parseRedisUrl } from "./redis-url";
 
 const port = z.coerce.number().int().min(0).max(65535);
 const flag = z.enum(["true", "false"]).transform((text) => text === "true");
@@ -10,6 +11,31 @@ const bytes = z.coerce
   .int()
   .min(1024)
   .max(1024 ** 3);
+const points = z.coerce.number().int().min(1).max(1_000_000_000);
+
+/** What a process may be. */
+export const roleNames = ["api", "relay", "worker"] as const;
+export type Role = (typeof roleNames)[number];
+
+const roles = z.string().transform((text, context): readonly Role[] => {
+  const named = text.split(",").map((name) => name.trim());
+  const unknown = named.filter((name) => !roleNames.includes(name as Role));
+  if (unknown.length > 0) context.addIssue(`must name some of ${roleNames.join(",")}`);
+  return roleNames.filter((role) => named.includes(role));
+});
+
+const databaseUrls = z
+  .string()
+  .transform((text) => text.split(",").map((url) => url.trim()))
+  .pipe(z.array(z.url({ protocol: /^postgres(ql)?$/ })));
+
+const redisUrl = z.string().superRefine((text, context) => {
+  try {
+    parseRedisUrl(text);
+  } catch (error) {
+    context.addIssue((error as Error).message);
+  }
+});
 
 /** One row per variable: how it is checked and its default. `.env.example` lists the same names; a test compares them. */
 export const environmentSchema = z.object({
@@ -17,12 +43,22 @@ export const environmentSchema = z.object({
   PORT: port.default(4000),
   RELAY_PORT: port.default(4001),
   PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
+  ROLES: roles.default([...roleNames]),
   DATA_DIR: z.string().min(1).default(".exergy"),
+  SECRETS_DIR: z.string().min(1).optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DATABASE_REPLICA_URLS: databaseUrls.optional(),
   DATABASE_POOL_MAX: z.coerce.number().int().min(2).max(200).default(12),
+  REDIS_URL: redisUrl.optional(),
   LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
   ALLOW_LOOPBACK_UPSTREAMS: flag.default(false),
+  OIDC_ISSUER: z.url({ protocol: /^https?$/ }).optional(),
+  OIDC_AUDIENCE: z.string().min(1).max(500).optional(),
   GRAPHQL_INTROSPECTION: flag.default(true),
+  GRAPHIQL: flag.default(true),
+  GRAPHQL_POINTS_PER_MINUTE: points.default(100_000),
+  GRAPHQL_ANONYMOUS_POINTS_PER_MINUTE: points.default(10_000),
+  TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
   API_BODY_LIMIT_BYTES: bytes.default(1_048_576),
   RELAY_BODY_LIMIT_BYTES: bytes.default(10_485_760),
   RELAY_IN_FLIGHT_MAX: z.coerce.number().int().min(1).max(100_000).default(2_000),
@@ -34,6 +70,7 @@ export const environmentSchema = z.object({
   SLA_PROBE_INTERVAL_MS: ms.default(15_000),
   SLA_EVALUATION_INTERVAL_MS: ms.default(5_000),
   DRAIN_GRACE_MS: ms.default(10_000),
+  OUTBOX_RETENTION_DAYS: z.coerce.number().int().min(1).max(3_650).default(30),
 });
 
 export type Environment = z.output<typeof environmentSchema>;
@@ -44,12 +81,27 @@ export interface Config {
   readonly relayPort: number;
   /** Where the outside reaches the API; issuer of relay tokens, place of the JWKS. */
   readonly publicUrl: string | undefined;
+  /** What this process does; all of it unless there are several. */
+  readonly roles: readonly Role[];
   readonly dataDirectory: string;
+  /** What all processes of one system must share: pepper, signing key, certificate authority. */
+  readonly secretsDirectory: string;
   readonly databaseUrl: string | undefined;
+  /** Streaming replicas of that database, which answer queries that are allowed to be a moment late. */
+  readonly databaseReplicaUrls: readonly string[];
   readonly databasePoolMax: number;
+  readonly redisUrl: string | undefined;
   readonly logLevel: Environment["LOG_LEVEL"];
   readonly allowLoopbackUpstreams: boolean;
+  /** Whose tokens people log in with, and for whom they must be made out. */
+  readonly identityProvider: { readonly issuer: string; readonly audience: string } | null;
   readonly introspection: boolean;
+  /** Whether /graphiql is served. */
+  readonly graphiql: boolean;
+  /** What one minute may cost: a key, session or person; and an address that says nothing of who it is. */
+  readonly graphql: { readonly pointsPerMinute: number; readonly anonymousPointsPerMinute: number };
+  /** Proxies of ours between the world and this process: so many entries at the end of X-Forwarded-For are true. */
+  readonly trustedProxies: number;
   readonly apiBodyLimitBytes: number;
   readonly relay: { readonly bodyLimitBytes: number; readonly inFlightMax: number };
   readonly upstream: {
@@ -62,6 +114,8 @@ export interface Config {
   };
   readonly sla: { readonly probeIntervalMs: number; readonly evaluationIntervalMs: number };
   readonly drainGraceMs: number;
+  /** How long a reader of a durable stream may be away and miss nothing. */
+  readonly outboxRetentionDays: number;
 }
 
 /** Thrown with every fault at once, one per line. `bin/` prints it and exits 78 (EX_CONFIG). */
@@ -90,9 +144,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return freeze(parsed.data);
 }
 
-/** A database URL holds a password: a fault in it is told without repeating it. */
+/** The URL of a database holds a password: a fault in it is told without repeating it. */
 function gotten(name: string, given: Readonly<Record<string, string | undefined>>): string {
-  return name === "DATABASE_URL" ? "" : ` (got ${JSON.stringify(given[name])})`;
+  return ["DATABASE_URL", "DATABASE_REPLICA_URLS", "REDIS_URL"].includes(name)
+    ? ""
+    : ` (got ${JSON.stringify(given[name])})`;
 }
 
 function crossChecks(env: Environment): string[] {
@@ -102,7 +158,22 @@ function crossChecks(env: Environment): string[] {
   if (env.UPSTREAM_FIRST_BYTE_TIMEOUT_MS > env.UPSTREAM_TOTAL_TIMEOUT_MS) {
     faults.push("UPSTREAM_FIRST_BYTE_TIMEOUT_MS: must not exceed UPSTREAM_TOTAL_TIMEOUT_MS");
   }
+  if (env.DATABASE_REPLICA_URLS !== undefined && env.DATABASE_URL === undefined) {
+    faults.push("DATABASE_REPLICA_URLS: goes with DATABASE_URL, whose replicas they are");
+  }
+  if ((env.OIDC_ISSUER === undefined) !== (env.OIDC_AUDIENCE === undefined)) {
+    faults.push("OIDC_ISSUER: goes with OIDC_AUDIENCE, both or neither");
+  }
+  if (env.OIDC_ISSUER !== undefined && !isSafeIssuer(new URL(env.OIDC_ISSUER))) {
+    faults.push(
+      "OIDC_ISSUER: must be https, or http on this machine: whoever changes its keys on the way logs in as anybody",
+    );
+  }
   return faults;
+}
+
+function isSafeIssuer({ protocol, hostname }: URL): boolean {
+  return protocol === "https:" || ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
 }
 
 function freeze(env: Environment): Config {
@@ -111,12 +182,24 @@ function freeze(env: Environment): Config {
     port: env.PORT,
     relayPort: env.RELAY_PORT,
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, ""),
+    roles: Object.freeze(env.ROLES),
     dataDirectory: resolve(env.DATA_DIR),
+    secretsDirectory: resolve(env.SECRETS_DIR ?? join(env.DATA_DIR, "secrets")),
     databaseUrl: env.DATABASE_URL,
+    databaseReplicaUrls: Object.freeze(env.DATABASE_REPLICA_URLS ?? []),
     databasePoolMax: env.DATABASE_POOL_MAX,
+    redisUrl: env.REDIS_URL,
     logLevel: env.LOG_LEVEL,
     allowLoopbackUpstreams: env.ALLOW_LOOPBACK_UPSTREAMS,
+    identityProvider:
+      env.OIDC_ISSUER === undefined ? null : Object.freeze({ issuer: env.OIDC_ISSUER, audience: env.OIDC_AUDIENCE! }),
     introspection: env.GRAPHQL_INTROSPECTION,
+    graphiql: env.GRAPHIQL,
+    graphql: Object.freeze({
+      pointsPerMinute: env.GRAPHQL_POINTS_PER_MINUTE,
+      anonymousPointsPerMinute: env.GRAPHQL_ANONYMOUS_POINTS_PER_MINUTE,
+    }),
+    trustedProxies: env.TRUSTED_PROXIES,
     apiBodyLimitBytes: env.API_BODY_LIMIT_BYTES,
     relay: Object.freeze({ bodyLimitBytes: env.RELAY_BODY_LIMIT_BYTES, inFlightMax: env.RELAY_IN_FLIGHT_MAX }),
     upstream: Object.freeze({
@@ -131,5 +214,6 @@ function freeze(env: Environment): Config {
       evaluationIntervalMs: env.SLA_EVALUATION_INTERVAL_MS,
     }),
     drainGraceMs: env.DRAIN_GRACE_MS,
+    outboxRetentionDays: env.OUTBOX_RETENTION_DAYS,
   });
 }

@@ -20,7 +20,13 @@ export const errorTable = {
   UNAUTHENTICATED: row(
     401,
     "authentication_error",
-    "No API key, or one that is unknown, revoked or expired. Send `Authorization: Bearer exg_…`.",
+    "No API key, token or session, or one that is unknown, revoked or expired. Send `Authorization: Bearer …`.",
+  ),
+  IDENTITY_PROVIDER_UNAVAILABLE: row(
+    503,
+    "service_unavailable",
+    "The identity provider whose keys prove a token cannot be reached. API keys and sessions work on.",
+    true,
   ),
   FORBIDDEN: row(403, "permission_error", "The key's organisation, role or scopes do not allow this."),
   NOT_FOUND: row(404, "invalid_request_error", "No such object, or not one that you may see."),
@@ -86,6 +92,32 @@ export const errorTable = {
     "service_unavailable",
     "The ledger cannot be reached: nothing was admitted, nothing charged.",
     true,
+  ),
+  COST_LIMIT_EXCEEDED: row(
+    400,
+    "invalid_request_error",
+    "The operation costs more points than one operation may. Ask for smaller pages, or in several operations.",
+  ),
+  THROTTLED: row(
+    429,
+    "rate_limit_exceeded",
+    "The allowance of this key, person or address is used up. Repeat after `Retry-After` seconds.",
+    true,
+  ),
+  TIMEOUT: row(
+    504,
+    "server_error",
+    "The operation took longer than it may. Ask for less; of a mutation, read first whether it happened.",
+  ),
+  PERSISTED_DOCUMENT_NOT_FOUND: row(
+    404,
+    "invalid_request_error",
+    "No document of this server's manifest has this `documentId`.",
+  ),
+  PERSISTED_DOCUMENT_REQUIRED: row(
+    403,
+    "permission_error",
+    "This key may send documents of the manifest only: by `documentId`, or word for word.",
   ),
   OVERLOADED: row(
     503,

@@ -1,5 +1,6 @@
 /** Periodic work inside a process: never two runs at once, a first failure is logged and the next run comes all the same. */
 import type { Log } from "./log";
+import { asSystem } from "./tenancy";
 
 export interface Job {
   /**
@@ -39,10 +40,13 @@ export function everyMs(name: string, intervalMs: number, work: () => Promise<vo
     if (stopped) return running ?? Promise.resolve();
     clearTimeout(timer);
     if (!running) {
-      running = attempt().then(() => {
-        running = undefined;
-        schedule();
-      });
+      // Nobody's request, although one may have asked for it; nor are the runs that the timer brings afterwards.
+      running = asSystem(() =>
+        attempt().then(() => {
+          running = undefined;
+          schedule();
+        }),
+      );
       return running;
     }
     following ??= running.then(() => {

@@ -1,7 +1,9 @@
 /** Keyset pages over a unique, time-ordered id (UUIDv7), newest first; opaque cursors that belong to one list. */
 import type { ObjectLiteral, SelectQueryBuilder } from "typeorm";
+import type { Database } from "./database";
 import { DomainError } from "./errors";
 import { isId } from "./ids";
+import { readQuery } from "./rows";
 
 export const PAGE_SIZE_MAX = 100;
 export const PAGE_SIZE_DEFAULT = 50;
@@ -62,6 +64,7 @@ export function checkPage(page: PageRequest): {
 
 /** Runs `query` (without order or limit of its own) for one page over `alias.id`, newest first. */
 export async function fetchPage<Row extends ObjectLiteral & { id: string }>(
+  db: Database,
   query: SelectQueryBuilder<Row>,
   request: PageRequest,
 ): Promise<Page<Row>> {
@@ -70,10 +73,7 @@ export async function fetchPage<Row extends ObjectLiteral & { id: string }>(
   if (after !== null) query.andWhere(`${id} < :pageAfter`, { pageAfter: after });
   if (before !== null) query.andWhere(`${id} > :pageBefore`, { pageBefore: before });
   // One row more than asked for tells whether there is another page, without a count.
-  const found = await query
-    .orderBy(id, backwards ? "ASC" : "DESC")
-    .limit(size + 1)
-    .getMany();
+  const found = await readQuery(db, query.orderBy(id, backwards ? "ASC" : "DESC").limit(size + 1));
   const more = found.length > size;
   const rows = more ? found.slice(0, size) : found;
   if (backwards) rows.reverse();

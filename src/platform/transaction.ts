@@ -13,7 +13,9 @@ export async function transaction<Result>(
 ): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await database.source.transaction(work);
+      const result = await database.source.transaction(work);
+      await database.committed();
+      return result;
     } catch (error) {
       const code =
         (error as { code?: string }).code ?? (error as { driverError?: { code?: string } }).driverError?.code;

@@ -6,6 +6,7 @@ import { PricingTierRow } from "../../entities/pricing-tier";
 import { RateCardRow } from "../../entities/rate-card";
 import { SpotObservation } from "../../entities/spot-observation";
 import { requireKind, requireScope, type Viewer } from "../accounts/viewer";
+import { recordAct } from "../audit/audit";
 import type { EventBus } from "../events/event-bus";
 import { mulDivHalfEven } from "../money/nano";
 import type { Clock } from "../platform/clock";
@@ -14,6 +15,8 @@ import { DomainError } from "../platform/errors";
 import { isId, newId } from "../platform/ids";
 import { checked } from "../platform/input";
 import { fetchPage, type Page, type PageRequest } from "../platform/page";
+import { readRows } from "../platform/rows";
+import { asSystem } from "../platform/tenancy";
 import { transaction } from "../platform/transaction";
 import { fixPlaces, latestFixings, observedPlaces, placeKey } from "./fixing-book";
 import { type NewObservation, observationFields } from "./observation-input";
@@ -22,6 +25,14 @@ import { type ProviderRevenue, providerRevenue } from "./revenue";
 import { GPU_HOUR_NANOS } from "./tier";
 
 export type { NewObservation } from "./observation-input";
+
+export interface FixingFilter {
+  readonly accelerator?: string | null | undefined;
+  readonly region?: string | null | undefined;
+  /** The hour that it holds for: from inclusive, to exclusive. */
+  readonly from?: Date | null | undefined;
+  readonly to?: Date | null | undefined;
+}
 
 export interface RevenueQuestion {
   accelerator: string;
@@ -60,7 +71,7 @@ export class Pricing {
    * fixings of this hour. Errors: UNAUTHENTICATED, FORBIDDEN (operators only), BAD_USER_INPUT.
    */
   async recordSpotPrices(viewer: Viewer | null, observations: readonly NewObservation[]): Promise<Fixing[]> {
-    requireKind(viewer, "WRITE", "OPERATOR");
+    const known = requireKind(viewer, "WRITE", "OPERATOR");
     const now = this.clock.now();
     const seen = checked(observationFields(now), observations);
     await this.requireAccelerators(seen.map(({ accelerator }) => accelerator));
@@ -70,36 +81,42 @@ export class Pricing {
     );
     const { fixings, added } = await transaction(this.db, async (tx) => {
       await tx.insert(SpotObservation, rows);
+      await recordAct(tx, known, {
+        at: now,
+        action: "spot-prices.record",
+        subjectType: "Operator",
+        subjectId: known.organisationId,
+        organisationId: known.organisationId,
+        change: { observations: { to: rows.map(({ id }) => id) }, places: { to: [...places.values()] } },
+      });
       return fixPlaces(tx, [...places.values()], now);
     });
-    if (added > 0) this.bus.publish("supply.changed", {});
+    if (added > 0) this.tellOfFixings();
     return fixings;
   }
 
   /** For the worker, each hour: the hour's fixing of every place that was ever observed. A repeat changes nothing. */
   async fixHour(at: Date = this.clock.now()): Promise<Fixing[]> {
     const { fixings, added } = await transaction(this.db, async (tx) => fixPlaces(tx, await observedPlaces(tx), at));
-    if (added > 0) this.bus.publish("supply.changed", {});
+    if (added > 0) this.tellOfFixings();
     return fixings;
   }
 
   /** Errors: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT (page). */
-  async fixings(
-    viewer: Viewer | null,
-    page: PageRequest,
-    filter: { accelerator?: string | null | undefined; region?: string | null | undefined } = {},
-  ): Promise<Page<Fixing>> {
+  async fixings(viewer: Viewer | null, page: PageRequest, filter: FixingFilter = {}): Promise<Page<Fixing>> {
     requireScope(viewer, "READ");
-    const { accelerator, region } = filter;
+    const { accelerator, region, from, to } = filter;
     const query = this.db.source.getRepository(Fixing).createQueryBuilder("fixing");
     if (accelerator != null) query.andWhere("fixing.accelerator = :accelerator", { accelerator });
     if (region != null) query.andWhere("fixing.region = :region", { region });
-    return fetchPage(query, page);
+    if (from != null) query.andWhere("fixing.hour >= :from", { from });
+    if (to != null) query.andWhere("fixing.hour < :to", { to });
+    return fetchPage(this.db, query, page);
   }
 
   /** Loader source: in no order, unknown ids left out. */
   fixingsByIds(ids: readonly string[]): Promise<Fixing[]> {
-    return this.db.source.getRepository(Fixing).findBy({ id: In(ids.filter(isId)) });
+    return readRows(this.db, Fixing, "WHERE id = ANY ($1)", [ids.filter(isId)]);
   }
 
   /** The newest of each accelerator and region. Public. */
@@ -111,7 +128,8 @@ export class Pricing {
   async rateCard(at: Date = this.clock.now()): Promise<RateCard> {
     const nowMs = this.clock.nowMs();
     if (this.cards === null || nowMs >= this.cards.staleAtMs) {
-      const read = this.readCards();
+      // Kept for all, so it must not be what one of them may see.
+      const read = asSystem(() => this.readCards());
       this.cards = { read, staleAtMs: nowMs + CARDS_TTL_MS };
       // A failed reading must not be served for half a minute.
       read.catch(() => {
@@ -157,6 +175,11 @@ export class Pricing {
       rateCardVersion: card.version,
       ...providerRevenue(card, fixingNanoUsdPerGpuHour, monthlyGpuHours * GPU_HOUR_NANOS),
     };
+  }
+
+  private tellOfFixings(): void {
+    this.bus.publish("supply.changed", {});
+    this.bus.publish("fixing.made", {});
   }
 
   /** The newest first. */

@@ -1,11 +1,11 @@
 /** Decides whether a request may run: who offers the model, what it may cost at most, and whether credit for that is set aside. */
-import type { Viewer } from "../accounts/viewer";
 import { affordableCompletionTokens, holdAmountNanoCredit } from "../metering/hold-amount";
 import type { Metering } from "../metering/metering";
 import { TEMPLATE_TOKENS_MAX } from "../metering/usage-bounds";
 import { DomainError } from "../platform/errors";
 import type { Quote } from "../pricing/quote";
 import type { Route, Routing } from "../routing/routing";
+import type { Payer } from "./authenticate";
 import type { ChatRequest } from "./chat-request";
 
 export interface Admission {
@@ -32,7 +32,7 @@ const HOLD_ROUNDS_MAX = 3;
 /** Errors: BAD_USER_INPUT, MODEL_NOT_FOUND, CONTEXT_TOO_LONG, NO_ROUTE, INSUFFICIENT_CREDITS, DATABASE_UNAVAILABLE. */
 export async function admit(
   options: AdmissionOptions,
-  viewer: Viewer,
+  viewer: Payer,
   asked: ChatRequest,
   requestId: string,
 ): Promise<Admission> {
@@ -80,7 +80,7 @@ function completionLimit(routes: readonly Route[], asked: ChatRequest, promptTok
 /** Without a limit of its own a request is cut to what the balance affords instead of being refused. */
 async function holdFor(
   { metering, holdTtlMs }: AdmissionOptions,
-  viewer: Viewer,
+  viewer: Payer,
   asked: ChatRequest,
   requestId: string,
   terms: { quotes: readonly Quote[]; maxTokens: number },

@@ -15,6 +15,7 @@ import { beginAttempt, endAttempt, type FailureKind, recordFailure, recordSucces
 import { type Decision, DecisionLog } from "./decision-log";
 import { pick } from "./pick";
 import { type RefusalReason, refusalOf } from "./refusal";
+import { RelaysTogether } from "./relays-together";
 import { type Route, readSupply, type Supply } from "./supply";
 import { UtilizationMeter } from "./utilization";
 
@@ -28,6 +29,8 @@ export interface RoutingDependencies {
   readonly log: Log;
   readonly capacity: Capacity;
   readonly pricing: Pricing;
+  /** Name of this process among those that relay. */
+  readonly instance: string;
   /** [0, 1); tests seed it. */
   readonly random?: () => number;
 }
@@ -42,20 +45,28 @@ export interface DecisionFilter {
   readonly startupId?: string | null;
   readonly model?: string | null;
   readonly outcome?: RoutingOutcome | null;
+  readonly from?: Date | null;
+  readonly to?: Date | null;
 }
 
 export class Routing {
   private readonly dependencies: RoutingDependencies;
   private readonly live = new Map<string, LiveState>();
   private readonly decisionLog: DecisionLog;
-  private readonly meter = new UtilizationMeter();
+  private readonly meter: UtilizationMeter;
+  private readonly relays = new RelaysTogether();
   private readonly random: () => number;
   private supply: Supply = { byModel: new Map(), routes: [] };
 
   constructor(dependencies: RoutingDependencies) {
     this.dependencies = dependencies;
     this.decisionLog = new DecisionLog(dependencies.db, dependencies.log);
+    this.meter = new UtilizationMeter(dependencies.instance);
     this.random = dependencies.random ?? Math.random;
+    const { bus, clock } = dependencies;
+    bus.on("utilization.measured", (measurement) => {
+      for (const sample of this.relays.heard(measurement, clock.nowMs())) bus.publish("utilization.sampled", sample);
+    });
   }
 
   /** Reads the supply again: on `supply.changed`, and each few seconds because windows open and close by the clock alone. */
@@ -129,14 +140,14 @@ export class Routing {
     this.decisionLog.add(decision);
   }
 
-  /** Publishes one sample per live endpoint; called each second by the process that relays. */
-  sampleUtilization(): void {
+  /** Publishes one measurement per live endpoint; called each second by a process that relays. */
+  measureUtilization(): void {
     const nowMs = this.dependencies.clock.nowMs();
     const seen = new Set<string>();
     for (const route of this.supply.routes) {
       if (route.endpointState !== "LIVE" || seen.has(route.endpointId)) continue;
       seen.add(route.endpointId);
-      this.dependencies.bus.publish("utilization.sampled", this.meter.sample(route, nowMs));
+      this.dependencies.bus.publish("utilization.measured", this.meter.measure(route, nowMs));
     }
   }
 
@@ -163,7 +174,9 @@ export class Routing {
     }
     if (filter.model != null) query.andWhere("d.model = :model", { model: filter.model });
     if (filter.outcome != null) query.andWhere("d.outcome = :outcome", { outcome: filter.outcome });
-    return fetchPage(query, page);
+    if (filter.from != null) query.andWhere("d.decidedAt >= :from", { from: filter.from });
+    if (filter.to != null) query.andWhere("d.decidedAt < :to", { to: filter.to });
+    return fetchPage(this.dependencies.db, query, page);
   }
 }
 

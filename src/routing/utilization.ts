@@ -1,10 +1,10 @@
-/** Turns what a relay serves into live figures per endpoint: GPU time sold (slots taken) and active (tokens delivered). */
-import type { UtilizationSample } from "../events/topics";
+/** Measures what this relay serves at each endpoint: GPU time sold (slots taken) and active (tokens delivered). */
+import type { UtilizationMeasurement } from "../events/topics";
 
 interface Meter {
   inFlight: number;
   changedAtMs: number;
-  /** Slot time since the last sample, milliseconds × slots taken. */
+  /** Slot time since the last measurement, milliseconds × slots taken. */
   slotMs: number;
   activeGpuNanos: bigint;
   readonly history: { soldGpuNanos: bigint; activeGpuNanos: bigint; listedGpuNanos: bigint }[];
@@ -19,13 +19,14 @@ export interface MeteredEndpoint {
   readonly listedGpus: number;
 }
 
-/** One minute of one-second samples. */
+/** One minute of one-second measurements. */
 const HISTORY_MAX = 60;
-const PPM = 1_000_000n;
 const NANOS_PER_MS = 1_000_000;
 
 export class UtilizationMeter {
   private readonly meters = new Map<string, Meter>();
+
+  constructor(private readonly instance: string) {}
 
   /** Call whenever the number of requests in flight at an endpoint changes. */
   inFlightChanged(endpointId: string, inFlight: number, nowMs: number): void {
@@ -39,8 +40,8 @@ export class UtilizationMeter {
     this.meterOf(endpointId, nowMs).activeGpuNanos += gpuNanos;
   }
 
-  /** Closes the span since the last sample. Shares are over the last minute of samples. */
-  sample(endpoint: MeteredEndpoint, nowMs: number): UtilizationSample {
+  /** Closes the span since the last measurement. */
+  measure(endpoint: MeteredEndpoint, nowMs: number): UtilizationMeasurement {
     const meter = this.meterOf(endpoint.endpointId, nowMs);
     this.inFlightChanged(endpoint.endpointId, meter.inFlight, nowMs);
     const soldGpuNanos = BigInt(Math.round((meter.slotMs * NANOS_PER_MS * endpoint.gpuCount) / endpoint.slots));
@@ -51,8 +52,8 @@ export class UtilizationMeter {
     meter.slotMs = 0;
     meter.activeGpuNanos = 0n;
     meter.sampledAtMs = nowMs;
-    const sold = sum(meter.history.map((span) => span.soldGpuNanos));
     return {
+      instance: this.instance,
       endpointId: endpoint.endpointId,
       providerId: endpoint.providerId,
       at: new Date(nowMs).toISOString(),
@@ -61,8 +62,11 @@ export class UtilizationMeter {
       inFlight: meter.inFlight,
       soldGpuNanos: soldGpuNanos.toString(),
       activeGpuNanos: activeGpuNanos.toString(),
-      fillPpm: sharePpm(sold, sum(meter.history.map((span) => span.listedGpuNanos))),
-      utilizationPpm: sharePpm(sum(meter.history.map((span) => span.activeGpuNanos)), sold),
+      minute: {
+        soldGpuNanos: sum(meter.history.map((span) => span.soldGpuNanos)).toString(),
+        activeGpuNanos: sum(meter.history.map((span) => span.activeGpuNanos)).toString(),
+        listedGpuNanos: sum(meter.history.map((span) => span.listedGpuNanos)).toString(),
+      },
     };
   }
 
@@ -77,10 +81,3 @@ export class UtilizationMeter {
 }
 
 const sum = (values: readonly bigint[]): bigint => values.reduce((total, value) => total + value, 0n);
-
-/** 0 when there is nothing to share. Tokens may account for more than the slot time (batched decoding): then it is full. */
-function sharePpm(part: bigint, whole: bigint): number {
-  if (whole <= 0n) return 0;
-  const share = (part * PPM) / whole;
-  return Number(share > PPM ? PPM : share);
-}

@@ -1,5 +1,5 @@
 /** The door to service levels: tiers, what was observed per endpoint and minute, and the breaches that it comes to. */
-import { Between, type EntityManager, In } from "typeorm";
+import { Between, type EntityManager } from "typeorm";
 import { Endpoint } from "../../entities/endpoint";
 import { SlaBreach } from "../../entities/sla-breach";
 import { SlaMinute } from "../../entities/sla-minute";
@@ -13,6 +13,7 @@ import { DomainError, notFound } from "../platform/errors";
 import { isId, newId } from "../platform/ids";
 import { existingId } from "../platform/input";
 import { fetchPage, type Page, type PageRequest } from "../platform/page";
+import { readRows } from "../platform/rows";
 import { transaction } from "../platform/transaction";
 import { breachActs, type KnownBreach, minutesToJudge } from "./evaluate";
 import { addMinutes, readMinutes, type StoredMinute } from "./minute-book";
@@ -23,6 +24,9 @@ export interface BreachFilter {
   endpointId?: string | null | undefined;
   /** True: still open; false: closed. */
   open?: boolean | null | undefined;
+  /** When it was opened: from inclusive, to exclusive. */
+  from?: Date | null | undefined;
+  to?: Date | null | undefined;
 }
 
 /** A week of minutes is 10,080 rows. */
@@ -42,7 +46,7 @@ export class Sla {
 
   /** By rank. Public. */
   tiers(): Promise<SlaTier[]> {
-    return this.db.source.getRepository(SlaTier).find({ order: { rank: "ASC" } });
+    return readRows(this.db, SlaTier, "ORDER BY rank");
   }
 
   /** One try at an endpoint, counted in the minute in which it ended. `ttftMs`: to the first byte of content, if any came. */
@@ -119,13 +123,15 @@ export class Sla {
     if (filter.endpointId != null) {
       query.andWhere("breach.endpointId = :endpointId", { endpointId: existingId(filter.endpointId, "endpoint") });
     }
+    if (filter.from != null) query.andWhere("breach.openedAt >= :from", { from: filter.from });
+    if (filter.to != null) query.andWhere("breach.openedAt < :to", { to: filter.to });
     if (filter.open != null) query.andWhere(`breach.closedAt IS ${filter.open ? "" : "NOT"} NULL`);
-    return fetchPage(query, page);
+    return fetchPage(this.db, query, page);
   }
 
   /** Loader source: in no order, unknown ids left out, nobody authorised. */
   breachesByIds(ids: readonly string[]): Promise<SlaBreach[]> {
-    return this.db.source.getRepository(SlaBreach).findBy({ id: In(ids.filter(isId)) });
+    return readRows(this.db, SlaBreach, "WHERE id = ANY ($1)", [ids.filter(isId)]);
   }
 
   /**

@@ -94,9 +94,18 @@ async function atOnce<T>(db: Database, table: string, works: readonly (() => Pro
 export function viewerOf(
   kind: OrganisationKind,
   organisationId: string,
-  scopes: readonly ApiKeyScope[] = ["READ", "WRITE"],
+  scopes: readonly ApiKeyScope[] = ["READ", "WRITE", "ADMIN"],
 ): Viewer {
-  return { organisationId, kind, keyId: newId(), scopes: new Set(scopes) };
+  return {
+    organisationId,
+    kind,
+    scopes: new Set(scopes),
+    keyId: newId(),
+    memberId: null,
+    sessionId: null,
+    expiresAt: null,
+    persistedOnly: false,
+  };
 }
 
 /** The code with which `work` is refused, with the field at fault behind it; "nothing" when it is not refused. */

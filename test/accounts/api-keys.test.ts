@@ -61,12 +61,12 @@ describe("the key cache", () => {
     }, clock);
   };
 
-  test("knows a key for five seconds and a stranger for one", async () => {
+  test("knows a key for four seconds and a stranger for one", async () => {
     const keys = cache();
     found = { viewer, expiresAt: null };
     expect(keys.peek(digest)).toBeUndefined();
     expect(await keys.resolve(digest)).toBe(viewer);
-    clock.advanceMs(4_999);
+    clock.advanceMs(3_999);
     expect(keys.peek(digest)).toBe(viewer);
     clock.advanceMs(1);
     expect(keys.peek(digest)).toBeUndefined();

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openManifest } from "../../bin/manifest";
 import {
   ApiKeyCreateDocument,
   type ApiKeyScope,
@@ -78,6 +79,7 @@ export async function openApi(environment: Record<string, string> = {}): Promise
     metrics: createMetrics(),
     resolvers: [...resolverClasses, ...subscriptionClasses],
     documents: { "/.well-known/jwks.json": { contentType: "application/json", body: JSON.stringify(identity.jwks) } },
+    manifest: openManifest(),
   });
   const url = `http://127.0.0.1:${await listen(api.server, 0, "127.0.0.1")}`;
   const { organisation, secret } = await services.accounts.bootstrapOperator("Operator");
@@ -90,7 +92,8 @@ export async function openApi(environment: Record<string, string> = {}): Promise
     db,
     operator,
     logged,
-    a: (kind, name = `A ${kind}`, scopes = ["READ", "WRITE"]) => newParty(url, operator, { kind, name, scopes }),
+    a: (kind, name = `A ${kind}`, scopes = ["READ", "WRITE", "ADMIN"]) =>
+      newParty(url, operator, { kind, name, scopes }),
     close: async () => {
       await api.stop();
       await services.upstreams.close();

@@ -65,7 +65,7 @@ describe("who is let in", () => {
     const startup = await api.a("STARTUP", "Firefly");
     const { viewer } = await startup.read(ViewerDocument);
     expect(viewer).toEqual({
-      scopes: ["READ", "WRITE"],
+      scopes: ["READ", "WRITE", "ADMIN"],
       organisation: { id: startup.id, kind: "STARTUP", name: "Firefly" },
       apiKey: { id: expect.any(String), name: "test", prefix: startup.secret.slice(0, 12) },
     });

@@ -1,6 +1,6 @@
 /** The scalars: what they accept, and that nothing is lost between the wire and the rules. */
 import fc from "fast-check";
-import { BigIntText, DateTime, Decimal } from "../../schema/scalars";
+import { BigIntText, DateTime, Decimal, Duration } from "../../schema/scalars";
 import { gpuSeconds, ratio, readNano, readPpm, usd } from "../../src/api/views/money";
 
 test("a Decimal is a plain number in a string", () => {
@@ -44,4 +44,19 @@ test("an amount that is too fine or too large names its field", () => {
     expect.objectContaining({ field: ["observations", "0", "price"] }),
   );
   expect(() => readPpm("0.1234567", "share")).toThrow(/six decimals/);
+});
+
+test("a duration is a length of days to milliseconds, never of months or years, and comes back as it went", () => {
+  expect(Duration.parseValue("PT24H")).toBe(86_400_000);
+  expect(Duration.parseValue("P7D")).toBe(604_800_000);
+  expect(Duration.parseValue("P1DT2H3M4.05S")).toBe(93_784_050);
+  expect(Duration.parseValue("PT0S")).toBe(0);
+  for (const durationMs of [0, 1, 999, 1_500, 604_800_000]) {
+    expect(Duration.parseValue(Duration.serialize(durationMs))).toBe(durationMs);
+  }
+  for (const text of ["", "P", "PT", "P1DT", "P1M", "P1Y", "P1W", "-PT1S", "PT1.5H", "24h", "PT1S "]) {
+    expect(() => Duration.parseValue(text)).toThrow("Duration");
+  }
+  expect(() => Duration.parseValue(3)).toThrow("string");
+  expect(() => Duration.serialize(-1)).toThrow("Duration");
 });

@@ -27,8 +27,10 @@ const ranks: Readonly<Record<string, number>> = {
   capacity: 4,
   sla: 4,
   accounts: 6,
+  audit: 7,
   catalog: 5,
   pricing: 5,
+  system: 5,
   ledger: 6,
   upstreams: 6,
   events: 7,
@@ -39,7 +41,7 @@ const ranks: Readonly<Record<string, number>> = {
 /** Folders that stand beside the house and see only what is listed. */
 const outside: Readonly<Record<string, readonly string[]>> = {
   demo: ["demo", "codegen"],
-  examples: ["examples"],
+  examples: ["examples", "codegen"],
 };
 
 function sources(folder: string): string[] {

@@ -93,6 +93,44 @@ describe("the contract", () => {
     expect(payloads.size).toBe(mutations.length);
   });
 
+  it("lets a mutation's answer be asked for more, by the rights of any query", () => {
+    for (const { type } of Object.values(schema.getMutationType()!.getFields())) {
+      const named = getNamedType(type);
+      expect(isObjectType(named) && String(named.getFields().query?.type)).toBe("Query");
+    }
+  });
+
+  it("names objects by themselves: no output has the id of another beside it", () => {
+    // The audit trail names who acted on what, even when it is gone since.
+    const lasting = ownTypes.filter((type) => !type.name.startsWith("Audit"));
+    const beside = lasting.flatMap((type) =>
+      fieldsOf(type).filter((field) => getNamedType(field.type).name === "ID" && field.name !== "id"),
+    );
+    expect(beside.map(({ name }) => name)).toEqual([]);
+  });
+
+  it("shows the version of whatever can be changed only as it was read", () => {
+    const changed = Object.values(schema.getMutationType()!.getFields()).filter(({ args }) => {
+      const input = getNamedType(args[0]!.type);
+      return isInputObjectType(input) && input.getFields().expectedVersion !== undefined;
+    });
+    expect(changed.length).toBeGreaterThan(0);
+    for (const { name, type } of changed) {
+      const payload = getNamedType(type);
+      const results = isObjectType(payload) ? Object.values(payload.getFields()) : [];
+      const versioned = results.filter((result) =>
+        fieldsOf(getNamedType(result.type)).some((field) => field.name === "version" && String(field.type) === "Int!"),
+      );
+      expect(`${name}: ${versioned.length > 0}`).toBe(`${name}: true`);
+    }
+  });
+
+  it("marks selectors as inputs of which exactly one field is given", () => {
+    const selectors = ownTypes.filter((type) => type.name.endsWith("Selector"));
+    expect(selectors.length).toBeGreaterThan(0);
+    for (const selector of selectors) expect(isInputObjectType(selector) && selector.isOneOf).toBe(true);
+  });
+
   it("pages every list of rows, and gives items that are never null", () => {
     for (const type of ownTypes) {
       for (const field of fieldsOf(type)) {
@@ -130,7 +168,8 @@ const startupOwn = new Set(["Startup", "Member", "ApiKey", "CreditLot", "Usage",
 function reachable(): Map<string, GraphQLNamedType> {
   const found = new Map<string, GraphQLNamedType>();
   const visit = (type: GraphQLNamedType): void => {
-    if (found.has(type.name)) return;
+    // A payload's `query` leads back to the root, whose fields are listed and refuse on their own.
+    if (found.has(type.name) || type === schema.getQueryType()) return;
     found.set(type.name, type);
     for (const field of fieldsOf(type)) visit(getNamedType(field.type));
     if (isInterfaceType(type)) {

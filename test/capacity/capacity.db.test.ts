@@ -3,6 +3,7 @@
 import type { Viewer } from "../../src/accounts/viewer";
 import { Capacity } from "../../src/capacity/capacity";
 import { covers } from "../../src/capacity/window-rules";
+import { Outbox } from "../../src/events/outbox";
 import { openWorld, refusal, type World } from "../accounts/a-world";
 
 let world: World;
@@ -22,7 +23,7 @@ const aWindow = (changes: object = {}) => ({
 
 beforeAll(async () => {
   world = await openWorld();
-  capacity = new Capacity(world);
+  capacity = new Capacity({ ...world, outbox: new Outbox(world.db, world.bus, world.clock) });
   provider = await world.a("PROVIDER");
 });
 afterAll(() => world.close());

@@ -3,6 +3,7 @@
 import type { OrganisationKind } from "../../schema/enums";
 import type { Viewer } from "../../src/accounts/viewer";
 import { newId } from "../../src/platform/ids";
+import { viewerOf } from "../accounts/a-world";
 import { MoneyWorld } from "../support/money-world";
 import { createTestDatabase, type TestDatabase } from "../support/template-database";
 
@@ -34,12 +35,8 @@ async function used(startupId: string, providerId: string): Promise<string> {
   return requestId;
 }
 
-const viewer = (kind: OrganisationKind, organisationId: string, scope: "READ" | "INFER" = "READ"): Viewer => ({
-  organisationId,
-  kind,
-  keyId: newId(),
-  scopes: new Set([scope]),
-});
+const viewer = (kind: OrganisationKind, organisationId: string, scope: "READ" | "INFER" = "READ"): Viewer =>
+  viewerOf(kind, organisationId, [scope]);
 const usageOf = async (who: Viewer | null, filter = {}) =>
   (await world.metering.usage(who, { first: 50 }, filter)).rows.map((row) => row.id);
 const deliveriesOf = async (who: Viewer | null, filter = {}) =>

@@ -201,7 +201,7 @@ test("two failed probes in a minute open a breach without any request", async ()
 });
 
 test("minutes that maintenance touches are skipped, those beside it are judged", async () => {
-  const capacity = new Capacity(world);
+  const capacity = new Capacity({ ...world, outbox });
   const endpoint = await liveEndpoint();
   const elsewhere = await liveEndpoint({ zone: "eu-north-b" });
   const { accelerator, region, zone } = endpoint;
@@ -226,7 +226,7 @@ test("minutes that maintenance touches are skipped, those beside it are judged",
 });
 
 test("maintenance that was cancelled before the minute excuses nothing", async () => {
-  const capacity = new Capacity(world);
+  const capacity = new Capacity({ ...world, outbox });
   const endpoint = await liveEndpoint();
   const { accelerator, region, zone } = endpoint;
   const span = { startsAt: new Date("2026-01-15T12:29:00Z"), endsAt: new Date("2026-01-15T13:00:00Z") };

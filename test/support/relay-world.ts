@@ -153,7 +153,7 @@ export class RelayWorld {
   /** `creditNanoCredit` is met exactly or, where the multiplier does not divide it, by less than one nano more. */
   async addStartup(creditNanoCredit: bigint = 100n * NANO): Promise<WorldStartup> {
     const { viewer, secret } = await this.organisation("STARTUP", "Startup", ["READ", "WRITE", "INFER"]);
-    const startup = { id: viewer.organisationId, secret, viewer, keyId: viewer.keyId };
+    const startup = { id: viewer.organisationId, secret, viewer, keyId: viewer.keyId! };
     if (creditNanoCredit > 0n) await this.fund(startup, creditNanoCredit);
     return startup;
   }
@@ -299,7 +299,8 @@ export class RelayWorld {
     await services.routing.refresh();
     const relay = createRelayServer({ ...services, config, clock: this.clock, log: this.log }, createMetrics());
     const port = await listen(relay.server, 0, "127.0.0.1");
-    const jobs = first && this.options.jobs ? startJobs(services, { config, db, log: this.log }) : null;
+    const jobs =
+      first && this.options.jobs ? startJobs(services, { config, db, log: this.log, leads: () => true }) : null;
     let stopping: Promise<void> | undefined;
     const stop = async (graceMs: number) => {
       await relay.stop(graceMs);

@@ -2,16 +2,10 @@
 import type { ApiKey } from "../../../entities/api-key";
 import type { Member } from "../../../entities/member";
 import type { Organisation } from "../../../entities/organisation";
-import type { OrganisationKind } from "../../../schema/enums";
-import { encodeId, type NodeType } from "../../../schema/node";
-import type { ApiKeyView, MemberView, OrganisationView } from "../../../schema/views/accounts.view";
-
-const nodeTypeOf: Readonly<Record<OrganisationKind, NodeType>> = {
-  PROVIDER: "Provider",
-  STARTUP: "Startup",
-  CAPITAL_PARTNER: "CapitalPartner",
-  OPERATOR: "Operator",
-};
+import type { Session } from "../../../entities/session";
+import { encodeId, nodeTypeOf } from "../../../schema/node";
+import type { ApiKeyView, MemberView, OrganisationView, SessionView } from "../../../schema/views/accounts.view";
+import type { Viewer } from "../../accounts/viewer";
 
 export const organisationView = (row: Organisation): OrganisationView => ({
   id: encodeId(nodeTypeOf[row.kind], row.id),
@@ -29,6 +23,8 @@ export const memberView = (row: Member): MemberView => ({
   displayName: row.displayName,
   role: row.role,
   createdAt: row.createdAt,
+  bound: row.oidcSubject !== null,
+  version: row.version,
 });
 
 export const apiKeyView = (row: ApiKey): ApiKeyView => ({
@@ -40,4 +36,22 @@ export const apiKeyView = (row: ApiKey): ApiKeyView => ({
   createdAt: row.createdAt,
   expiresAt: row.expiresAt,
   revokedAt: row.revokedAt,
+  lastUsedAt: row.lastUsedAt,
+  persistedOnly: row.persistedOnly,
+  version: row.version,
+  rotatedFromId: row.rotatedFromId,
+});
+
+export const sessionView = (row: Session, viewer: Viewer | null): SessionView => ({
+  id: encodeId("Session", row.id),
+  organisationId: row.organisationId,
+  memberId: row.memberId,
+  keyId: row.keyId,
+  scopes: row.scopes,
+  current: row.id === viewer?.sessionId,
+  createdAt: row.createdAt,
+  lastSeenAt: row.lastSeenAt,
+  expiresAt: row.expiresAt,
+  revokedAt: row.revokedAt,
+  version: row.version,
 });

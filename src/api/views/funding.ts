@@ -37,6 +37,7 @@ export const creditLotView = (row: CreditLot): CreditLotView => ({
 });
 
 export const drawdownView = (row: Drawdown): DrawdownView => ({
+  id: encodeId("Drawdown", row.id),
   facilityId: row.facilityId,
   startupId: row.startupId,
   funded: usd(row.fundedNanoUsd),

@@ -1,5 +1,6 @@
 /** Fixings and the rate card as views. */
 import type { Fixing } from "../../../entities/fixing";
+import type { FixingFlag } from "../../../schema/enums";
 import { encodeId } from "../../../schema/node";
 import type {
   FixingView,
@@ -19,7 +20,7 @@ export const fixingView = (row: Fixing): FixingView => ({
   region: row.region,
   hour: row.hour,
   price: usd(row.priceNanoUsd),
-  flags: row.flags,
+  flags: row.flags as FixingFlag[],
   observationCount: row.components.length,
 });
 

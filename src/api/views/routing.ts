@@ -1,6 +1,6 @@
 /** A routing decision as the startup's view (counts only) or as one provider's (its own endpoints only). */
 import type { RoutingAttempt, RoutingDecision } from "../../../entities/routing-decision";
-import type { RoutingRefusal } from "../../../schema/enums";
+import { RoutingAttemptResult, type RoutingRefusal } from "../../../schema/enums";
 import { encodeId } from "../../../schema/node";
 import type {
   RoutingAttemptView,
@@ -10,9 +10,13 @@ import type {
   RoutingRefusalCountView,
 } from "../../../schema/views/routing.view";
 
+/** The log keeps the status by which a request was rejected, e.g. `STATUS_400`: no word of the contract, and of no use to others. */
+const resultOf = (logged: string): RoutingAttemptResult =>
+  Object.hasOwn(RoutingAttemptResult, logged) ? (logged as RoutingAttemptResult) : "REJECTED";
+
 const attemptView = ({ result, durationMs }: RoutingAttempt, index: number): RoutingAttemptView => ({
   position: index + 1,
-  result,
+  result: resultOf(result),
   durationMs,
 });
 

@@ -1,0 +1,44 @@
+/** What payloads look like, for those that come from outside this process: another version may have written them. */
+import { z } from "zod";
+import type { DurableTopic, DurableTopics, FleetingTopic, FleetingTopics } from "./topics";
+
+const nothing = z.record(z.string(), z.never());
+const count = z.number().int().min(0);
+const big = z.string().regex(/^\d+$/);
+
+/** Those that are worked out in each process from what it hears, or tell about the process itself. */
+export const localTopics = ["utilization.sampled", "bus.reconnected"] as const satisfies readonly FleetingTopic[];
+
+type SharedTopic = Exclude<FleetingTopic, (typeof localTopics)[number]>;
+
+export const fleetingShapes: { readonly [T in SharedTopic]: z.ZodType<FleetingTopics[T]> } = {
+  "balance.changed": z.object({ startupId: z.string() }),
+  "utilization.measured": z.object({
+    instance: z.string(),
+    endpointId: z.string(),
+    providerId: z.string(),
+    at: z.string(),
+    listedGpus: count,
+    slots: count,
+    inFlight: count,
+    soldGpuNanos: big,
+    activeGpuNanos: big,
+    minute: z.object({ soldGpuNanos: big, activeGpuNanos: big, listedGpuNanos: big }),
+  }),
+  "supply.changed": nothing,
+  "fixing.made": nothing,
+  "api-key.revoked": z.object({ keyId: z.string() }),
+  "session.revoked": z.object({ sessionId: z.string() }),
+  "outbox.published": z.object({ position: big, lsn: big.optional() }),
+  "tenant.wrote": z.object({ tenantId: z.string(), lsn: big }),
+};
+
+export const durableShapes: { readonly [T in DurableTopic]: z.ZodType<DurableTopics[T]> } = {
+  "sla.breach.opened": z.object({ breachId: z.string() }),
+  "sla.breach.closed": z.object({ breachId: z.string() }),
+  "capacity.window.announced": z.object({ windowId: z.string() }),
+  "capacity.window.cancelled": z.object({ windowId: z.string() }),
+};
+
+export const isSharedTopic = (topic: string): topic is SharedTopic => Object.hasOwn(fleetingShapes, topic);
+export const isDurableTopic = (topic: string): topic is DurableTopic => Object.hasOwn(durableShapes, topic);

@@ -1,0 +1,354 @@
+/** Two organisations of each kind with objects of every type, each carrying words that nobody else may ever be shown. */
+import type { GraphQLEnumType, GraphQLSchema } from "graphql";
+import { type ApiKeyScope, type OrganisationKind, SpotPricesRecordDocument } from "../../codegen/generated/graphql";
+import { AuditEvent } from "../../entities/audit-event";
+import { LedgerAccount } from "../../entities/ledger-account";
+import { Session } from "../../entities/session";
+import { SlaBreach } from "../../entities/sla-breach";
+import { encodeId, type NodeType } from "../../schema/node";
+import type { Database } from "../../src/platform/database";
+import { newId } from "../../src/platform/ids";
+import { openApi, type Party, type TestApi, uuidOf } from "../api/an-api";
+import { aDecision, aUsage } from "../api/records";
+import { anEndpoint, anOffering } from "../catalog/an-endpoint";
+
+/** Global ids, one of each type. */
+export type Things = Readonly<Record<ThingName, string>>;
+
+const thingTypes = {
+  provider: "Provider",
+  startup: "Startup",
+  partner: "CapitalPartner",
+  endpoint: "Endpoint",
+  offering: "Offering",
+  window: "CapacityWindow",
+  breach: "SlaBreach",
+  accrual: "Accrual",
+  delivery: "Delivery",
+  candidacy: "RoutingCandidacy",
+  usage: "Usage",
+  decision: "RoutingDecision",
+  lot: "CreditLot",
+  drawdown: "Drawdown",
+  facility: "Facility",
+  organisation: "Provider",
+  member: "Member",
+  apiKey: "ApiKey",
+  session: "Session",
+  auditEvent: "AuditEvent",
+} as const satisfies Record<string, NodeType>;
+export type ThingName = keyof typeof thingTypes;
+export const thingNames = Object.keys(thingTypes) as ThingName[];
+
+/** What is each organisation's own, whatever its kind. */
+export const personalNames = ["organisation", "member", "apiKey", "session", "auditEvent"] as const;
+export type Personal = Pick<Things, (typeof personalNames)[number]>;
+
+/** A word, or an id, and whose answers may contain it; an operator's always may. */
+export interface Marker {
+  readonly text: string;
+  readonly seenBy: ReadonlySet<string>;
+  /** Who besides has part in the same row: a policy of rows cannot show it half of one. */
+  readonly rowOf: ReadonlySet<string>;
+}
+
+/** A provider, a startup that it served, and the capital partner that funded the startup. */
+export interface Side {
+  readonly things: Omit<Things, keyof Personal>;
+  readonly provider: Inhabitant;
+  readonly startup: Inhabitant;
+  readonly partner: Inhabitant;
+  readonly figures: Figures;
+}
+
+export interface Inhabitant extends Party {
+  readonly name: string;
+  readonly kind: OrganisationKind;
+  readonly personal: Personal;
+}
+
+export interface PlantedWorld {
+  readonly api: TestApi;
+  readonly schema: GraphQLSchema;
+  readonly near: Side;
+  readonly far: Side;
+  readonly operator: Inhabitant;
+  readonly markers: readonly Marker[];
+  /** Well-formed ids of nothing. */
+  readonly missing: Things;
+}
+
+const PERIOD = "2026-01";
+const REGION = "eu-north";
+/** Both draw at it. */
+const MULTIPLIER = "1.35";
+
+/** Amounts that appear nowhere else: figures leak as names do. */
+const figures = {
+  near: { drawn: "17.31", issued: "23.3685", chargeNano: 1_234_567n, accrualNano: 765_413n, soldNanos: "1928374655" },
+  far: { drawn: "29.77", issued: "40.1895", chargeNano: 2_345_671n, accrualNano: 876_529n, soldNanos: "5647382911" },
+} as const;
+type Figures = (typeof figures)[keyof typeof figures];
+
+export async function plantWorld(
+  schema: GraphQLSchema,
+  environment: Record<string, string> = {},
+): Promise<PlantedWorld> {
+  const api = await openApi(environment);
+  try {
+    return await plant(api, schema);
+  } catch (error) {
+    await api.close(); // An open server would keep jest from ending.
+    throw error;
+  }
+}
+
+async function plant(api: TestApi, schema: GraphQLSchema): Promise<PlantedWorld> {
+  const scopes = allScopes(schema);
+  const markers: Marker[] = [];
+  const plant: Plant = (seenBy, ...texts) => plantIn(seenBy, seenBy, ...texts);
+  const plantIn: PlantIn = (rowOf, seenBy, ...texts) => {
+    for (const text of texts)
+      markers.push({ text: text.toLowerCase(), seenBy: new Set(seenBy), rowOf: new Set(rowOf) });
+  };
+  const settle = async (name: string, kind: OrganisationKind, seenBy: readonly string[] = []): Promise<Inhabitant> => {
+    const party = await api.a(kind, `${name} organisation`, scopes);
+    plant([name, ...seenBy], `${name} organisation`, party.uuid, party.id);
+    return { ...party, name, kind, personal: await personalOf(api, party, name, plant) };
+  };
+  const fixing = await aFixing(api);
+  const side = async (
+    names: { provider: string; startup: string; partner: string },
+    figures: Figures,
+  ): Promise<Side> => {
+    const provider = await settle(names.provider, "PROVIDER");
+    const partner = await settle(names.partner, "CAPITAL_PARTNER");
+    const startup = await settle(names.startup, "STARTUP", [names.partner]);
+    const supply = await plantSupply(api, provider, plant);
+    const credit = await plantCredit({ partner, startup, figures }, plant);
+    const traffic = await plantTraffic(api, { provider, startup, fixing, figures, ...supply }, plantIn);
+    const things = {
+      provider: provider.id,
+      startup: startup.id,
+      partner: partner.id,
+      ...supply,
+      ...credit,
+      ...traffic,
+    };
+    return { things, provider, startup, partner, figures };
+  };
+  const near = await side({ provider: "Zqnorth", startup: "Zqfirefly", partner: "Zqmeadow" }, figures.near);
+  const far = await side({ provider: "Zqsouth", startup: "Zqglowworm", partner: "Zqgranite" }, figures.far);
+  plant(["Operator"], api.operator.uuid, api.operator.id);
+  const operator = {
+    ...api.operator,
+    name: "Operator",
+    kind: "OPERATOR" as const,
+    personal: await personalOf(api, api.operator, "Zqoperator", plant),
+  };
+  return { api, schema, near, far, operator, markers, missing: missingThings() };
+}
+
+/** One more of everything on the near side. */
+export async function plantMore({ api, near }: PlantedWorld, n: number): Promise<void> {
+  const { figures } = near;
+  const again = (one: Inhabitant): Inhabitant => ({ ...one, name: `${one.name}${n}` });
+  const [provider, startup, partner] = [again(near.provider), again(near.startup), again(near.partner)];
+  const unmarked = () => undefined;
+  for (const one of [provider, startup, partner]) await personalOf(api, one, one.name, unmarked);
+  const fixing = await aFixing(api, `eu-north-${n}`);
+  const supply = await plantSupply(api, provider, unmarked, `2025-0${n}`);
+  await plantCredit({ partner, startup, figures }, unmarked);
+  await plantTraffic(api, { provider, startup, figures, fixing, ...supply }, unmarked);
+}
+
+type Plant = (seenBy: readonly string[], ...texts: readonly string[]) => void;
+type PlantIn = (rowOf: readonly string[], ...planted: Parameters<Plant>) => void;
+
+/** So that no refusal is for want of a scope. */
+function allScopes(schema: GraphQLSchema): ApiKeyScope[] {
+  const scopes = schema.getType("ApiKeyScope") as GraphQLEnumType;
+  return scopes.getValues().map(({ name }) => name as ApiKeyScope);
+}
+
+async function aFixing(api: TestApi, region = REGION): Promise<string> {
+  const observation = {
+    accelerator: "H100",
+    region,
+    source: "desk",
+    price: "2.5",
+    confidence: "0.9",
+    observedAt: new Date().toISOString(),
+  };
+  const input = { observations: [observation] };
+  const { spotPricesRecord } = await api.operator.read(SpotPricesRecordDocument, { input });
+  return spotPricesRecord.fixings![0]!.id;
+}
+
+async function personalOf(
+  api: Pick<TestApi, "operator" | "db">,
+  party: Party,
+  name: string,
+  plant: Plant,
+): Promise<Personal> {
+  const member = await created(api.operator, "memberAdd", "member", {
+    organisationId: party.id,
+    email: `${name}@people.example`,
+    displayName: `${name} person`,
+    role: "VIEWER",
+  });
+  const apiKey = await created(api.operator, "apiKeyCreate", "apiKey", {
+    organisationId: party.id,
+    name: `${name} key`,
+    scopes: ["READ"],
+  });
+  const session = await aSession(api.db, { organisationId: party.uuid, memberId: uuidOf(member) });
+  const { id: auditEvent } = await api.db.source
+    .getRepository(AuditEvent)
+    .findOneByOrFail({ organisationId: party.uuid, subjectId: uuidOf(member) });
+  const ids = { member, apiKey, session, auditEvent: encodeId("AuditEvent", auditEvent) };
+  plant([name], `${name}@people.example`, `${name} person`, `${name} key`, ...idsOf(...Object.values(ids)));
+  return { organisation: party.id, ...ids };
+}
+
+async function aSession(db: Database, of: { organisationId: string; memberId: string }): Promise<string> {
+  const id = newId();
+  await db.source.getRepository(Session).insert({
+    ...of,
+    id,
+    keyId: null,
+    digest: Buffer.from(id),
+    scopes: ["READ"],
+    persistedOnly: false,
+    createdAt: new Date(),
+    lastSeenAt: new Date(),
+    expiresAt: new Date(Date.now() + 3_600_000),
+    revokedAt: null,
+    version: 1,
+  });
+  return encodeId("Session", id);
+}
+
+async function plantSupply(api: TestApi, provider: Inhabitant, plant: Plant, period = PERIOD) {
+  const { name } = provider;
+  const place = name.toLowerCase();
+  const described = await anEndpoint({ name: `${name} endpoint`, baseUrl: `https://${place}.gpu.example/v1` });
+  const endpoint = await created(provider, "endpointRegister", "endpoint", { ...described, providerId: null });
+  const offering = await created(provider, "offeringPublish", "offering", {
+    ...anOffering(""),
+    endpointId: endpoint,
+    upstreamModel: `${name} upstream`,
+  });
+  const window = await created(provider, "capacityWindowOpen", "capacityWindow", {
+    accelerator: "H100",
+    region: REGION,
+    zone: `${place}-zone`,
+    kind: "BASELINE",
+    gpuCount: 8,
+    startsAt: new Date().toISOString(),
+  });
+  const minute = "2026-01-15T12:00:00.000Z";
+  const counts = { requests: 20, failed: 20, ttftSamples: 0, within100Ms: 0, within200Ms: 0, within500Ms: 0 };
+  const breach = newId();
+  await api.db.source.getRepository(SlaBreach).insert({
+    id: breach,
+    endpointId: uuidOf(endpoint),
+    kind: "UPTIME",
+    slaTier: "STANDARD",
+    openedAt: new Date(minute),
+    closedAt: null,
+    evidence: { minute, ...counts, probes: 0, probesFailed: 0 },
+  });
+  await api.db.source.getRepository(LedgerAccount).insert({
+    id: newId(),
+    name: `payable:${provider.uuid}:${period}`,
+    ledger: "USD",
+    kind: "PROVIDER_PAYABLE",
+    organisationId: provider.uuid,
+    facilityId: null,
+    multiplierPpm: null,
+    period,
+    limited: false,
+    creditsPosted: 850_000n,
+    createdAt: new Date(),
+  });
+  const things = {
+    endpoint,
+    offering,
+    window,
+    breach: encodeId("SlaBreach", breach),
+    accrual: encodeId("Accrual", `${provider.uuid}.${period}`),
+  };
+  plant([name], `${name} endpoint`, `${place}.gpu.example`, `${name} upstream`, `${place}-zone`);
+  plant([name], ...idsOf(...Object.values(things)));
+  return things;
+}
+
+async function plantCredit({ partner, startup, figures }: Pick<Side, "partner" | "startup" | "figures">, plant: Plant) {
+  const input = { name: `${partner.name} facility`, limit: "1000", multiplier: MULTIPLIER };
+  const facility = await created(partner, "facilityOpen", "facility", input);
+  const { data, errors } = await partner.text(
+    `mutation ($input: DrawdownCreateInput!) {
+       drawdownCreate(input: $input) @idempotent(key: "${newId()}") { drawdown { id } creditLot { id } }
+     }`,
+    { input: { facilityId: facility, startupId: startup.id, amount: figures.drawn } },
+  );
+  const drawn = data?.drawdownCreate as { drawdown: { id: string }; creditLot: { id: string } } | undefined;
+  if (!drawn?.drawdown) throw new Error(`nothing was drawn: ${JSON.stringify({ data, errors })}`);
+  plant([partner.name], `${partner.name} facility`, ...idsOf(facility, drawn.drawdown.id));
+  plant([partner.name], figures.drawn);
+  plant([partner.name, startup.name], figures.issued, ...idsOf(drawn.creditLot.id));
+  return { facility, drawdown: drawn.drawdown.id, lot: drawn.creditLot.id };
+}
+
+async function plantTraffic(
+  api: TestApi,
+  at: Pick<Side, "provider" | "startup" | "figures"> & { endpoint: string; offering: string; fixing: string },
+  plant: PlantIn,
+) {
+  const { endpoint, offering, fixing, figures } = at;
+  const served = { startup: at.startup.id, provider: at.provider.id, endpoint, offering, fixing };
+  const usage = await aUsage(api, served, {
+    period: PERIOD,
+    chargeNanoCredit: figures.chargeNano,
+    accrualNanoUsd: figures.accrualNano,
+  });
+  const decision = await aDecision(api, at.startup.id, [served, served]);
+  const both = [at.startup.name, at.provider.name];
+  plant(both, both, usage, decision);
+  const things = {
+    usage: encodeId("Usage", usage),
+    delivery: encodeId("Delivery", usage),
+    decision: encodeId("RoutingDecision", decision),
+    candidacy: encodeId("RoutingCandidacy", decision),
+  };
+  plant(both, [at.startup.name], things.usage, things.decision, `0.00${figures.chargeNano}`);
+  plant(both, [at.provider.name], things.delivery, things.candidacy, `0.000${figures.accrualNano}`);
+  plant([], [at.provider.name], secondsOf(figures.soldNanos));
+  return things;
+}
+
+const secondsOf = (nanos: string): string => `${nanos.slice(0, -9)}.${nanos.slice(-9)}`;
+
+const idsOf = (...ids: readonly string[]): string[] => ids.flatMap((id) => [id, uuidOf(id)]);
+
+function missingThings(): Things {
+  const ids = Object.entries(thingTypes).map(([name, type]) => {
+    const key = type === "Accrual" ? `${newId()}.${PERIOD}` : newId();
+    return [name, encodeId(type, key)];
+  });
+  return Object.fromEntries(ids) as Things;
+}
+
+/** The id of what `mutation` made. */
+async function created(by: Pick<Party, "text">, mutation: string, made: string, input: object): Promise<string> {
+  const inputType = `${mutation[0]!.toUpperCase()}${mutation.slice(1)}Input`;
+  const { data, errors } = await by.text(
+    `mutation ($input: ${inputType}!) { ${mutation}(input: $input) { ${made} { id } userErrors { code message field } } }`,
+    { input },
+  );
+  const payload = data?.[mutation] as Record<string, { id: string } | null> | undefined;
+  const object = payload?.[made];
+  if (!object) throw new Error(`${mutation}: ${JSON.stringify(errors ?? payload)}`);
+  return object.id;
+}

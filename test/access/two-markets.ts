@@ -1,0 +1,245 @@
+/** Two sets of parties who have nothing to do with each other, each with a row in every table that holds tenants' rows; written past every door. */
+import { randomUUID } from "node:crypto";
+import type { Database } from "../../src/platform/database";
+
+export type PartyKind = "provider" | "startup" | "partner";
+
+export interface Market {
+  /** Organisation ids. */
+  readonly provider: string;
+  readonly startup: string;
+  readonly partner: string;
+  readonly facility: string;
+  readonly drawdown: string;
+  readonly endpoint: string;
+  /** The market's row of each table, by the value of `keyOf`. */
+  readonly rows: Readonly<Record<string, string>>;
+}
+
+/** Whose the rows of a table are: these parties see their market's, all others see none. */
+export const parties: Readonly<Record<string, readonly PartyKind[]>> = {
+  organisation: ["provider"],
+  member: ["provider"],
+  api_key: ["startup"],
+  session: ["startup"],
+  idempotency_key: ["partner"],
+  audit_event: ["provider"],
+  endpoint: ["provider"],
+  offering: ["provider"],
+  capacity_window: ["provider"],
+  sla_minute: ["provider"],
+  sla_breach: ["provider"],
+  facility: ["partner"],
+  drawdown: ["partner", "startup"],
+  credit_lot: ["partner", "startup"],
+  ledger_account: ["partner", "startup"],
+  usage_record: ["startup", "provider"],
+  routing_decision: ["startup", "provider"],
+  outbox_event: ["provider"],
+};
+
+/** The column that tells rows apart here, where it is not the id. */
+export const keyOf = (table: string): string => ({ idempotency_key: "key", sla_minute: "endpoint_id" })[table] ?? "id";
+
+export async function aMarket(db: Database): Promise<Market> {
+  const rows: Record<string, string> = {};
+  const put = async (table: string, row: Record<string, unknown>): Promise<string> => {
+    const full: Record<string, unknown> =
+      table === "idempotency_key" || table === "sla_minute" ? row : { id: randomUUID(), ...row };
+    await insert(db, table, full);
+    rows[table] = String(full[keyOf(table)]);
+    return rows[table]!;
+  };
+  const at = "2026-11-01T10:00:00Z";
+  const organisation = (kind: string) => put("organisation", { kind, name: kind, created_at: at, version: 1 });
+  const [startup, partner] = [await organisation("STARTUP"), await organisation("CAPITAL_PARTNER")];
+  const provider = await organisation("PROVIDER");
+  await put("member", {
+    organisation_id: provider,
+    email: "a@b.example",
+    display_name: "A",
+    role: "OWNER",
+    created_at: at,
+    version: 1,
+  });
+  const key = await put("api_key", {
+    organisation_id: startup,
+    name: "k",
+    prefix: "exg_",
+    digest: bytes(),
+    scopes: ["READ"],
+    persisted_only: false,
+    created_at: at,
+    version: 1,
+  });
+  const window = { created_at: at, last_seen_at: at, expires_at: "2027-01-01T00:00:00Z" };
+  await put("session", {
+    organisation_id: startup,
+    key_id: key,
+    digest: bytes(),
+    scopes: ["READ"],
+    persisted_only: false,
+    ...window,
+    version: 1,
+  });
+  await put("idempotency_key", {
+    organisation_id: partner,
+    key: randomUUID(),
+    operation: "draw",
+    fingerprint: "f",
+    result: {},
+    created_at: at,
+  });
+  const actor = { organisation_id: provider, actor_organisation_id: provider };
+  await put("audit_event", {
+    at,
+    ...actor,
+    action: "endpoint.move",
+    subject_type: "Endpoint",
+    subject_id: randomUUID(),
+    change: {},
+  });
+  const place = { accelerator: "H100", region: "eu-north", zone: "a" };
+  const endpoint = await put("endpoint", {
+    provider_id: provider,
+    name: "e",
+    kind: "INFERENCE",
+    tenancy: "SHARED",
+    base_url: `https://${randomUUID()}.example`,
+    ca_pem: "pem",
+    ...place,
+    gpu_count: 8,
+    slots: 8,
+    sla_tier: "STANDARD",
+    state: "LIVE",
+    created_at: at,
+    version: 1,
+  });
+  const speed = {
+    prefill_tokens_per_gpu_second: 1,
+    decode_tokens_per_gpu_second: 1,
+    context_length: 1,
+    max_output_tokens: 1,
+  };
+  const offering = await put("offering", {
+    endpoint_id: endpoint,
+    model: "m",
+    upstream_model: "m",
+    architecture: "chat",
+    ...speed,
+    state: "LIVE",
+    created_at: at,
+    version: 1,
+  });
+  await put("capacity_window", {
+    provider_id: provider,
+    ...place,
+    kind: "BASELINE",
+    gpu_count: 8,
+    starts_at: at,
+    created_at: at,
+    version: 1,
+  });
+  await put("sla_minute", {
+    endpoint_id: endpoint,
+    minute: at,
+    requests: 1,
+    failed: 0,
+    ttft_samples: 0,
+    within_100_ms: 0,
+    within_200_ms: 0,
+    within_500_ms: 0,
+    probes: 0,
+    probes_failed: 0,
+  });
+  await put("sla_breach", { endpoint_id: endpoint, kind: "UPTIME", sla_tier: "STANDARD", opened_at: at, evidence: {} });
+  const facility = await put("facility", {
+    capital_partner_id: partner,
+    name: "f",
+    limit_nano_usd: 1000,
+    drawn_nano_usd: 10,
+    multiplier_ppm: 1_250_000,
+    state: "OPEN",
+    opened_at: at,
+    version: 1,
+  });
+  const drawdown = await put("drawdown", {
+    facility_id: facility,
+    startup_id: startup,
+    funded_nano_usd: 8,
+    drawn_at: at,
+  });
+  const account = await put("ledger_account", {
+    name: randomUUID(),
+    ledger: "CRD",
+    kind: "WALLET_LOT",
+    organisation_id: startup,
+    facility_id: facility,
+    multiplier_ppm: 1_250_000,
+    limited: true,
+    debits_pending: 0,
+    debits_posted: 0,
+    credits_pending: 0,
+    credits_posted: 10,
+    created_at: at,
+  });
+  await put("credit_lot", {
+    drawdown_id: drawdown,
+    facility_id: facility,
+    startup_id: startup,
+    account_id: account,
+    issued_nano_credit: 10,
+    multiplier_ppm: 1_250_000,
+    issued_at: at,
+  });
+  const served = { startup_id: startup, model: "m", endpoint_id: endpoint };
+  const counted = {
+    prompt_tokens: 1,
+    completion_tokens: 1,
+    usage_bounded: false,
+    gpu_nanos: 1,
+    charge_nano_credit: 1,
+    accrual_nano_usd: 1,
+    spread_nano_usd: 0,
+    accrual_share_ppm: 1,
+    attempts: 1,
+    streamed: false,
+    duration_ms: 1,
+  };
+  await put("usage_record", {
+    ...served,
+    ...counted,
+    api_key_id: key,
+    provider_id: provider,
+    offering_id: offering,
+    fixing_id: randomUUID(),
+    rate_card_id: randomUUID(),
+    accelerator: "H100",
+    region: "eu-north",
+    period: "2026-11",
+    outcome: "COMPLETED",
+    completed_at: at,
+  });
+  await put("routing_decision", {
+    ...served,
+    outcome: "SERVED",
+    provider_ids: [provider],
+    candidates: [],
+    attempts: [],
+    candidate_count: 1,
+    decided_at: at,
+  });
+  await put("outbox_event", { topic: "sla.breach.opened", organisation_id: provider, payload: {}, created_at: at });
+  return { provider, startup, partner, facility, drawdown, endpoint, rows };
+}
+
+const bytes = (): string => `\\x${randomUUID().replaceAll("-", "")}`;
+
+/** Of a table, by JSON: as whoever acts. */
+export async function insert(db: Database, table: string, row: Record<string, unknown>): Promise<void> {
+  const columns = Object.keys(row).join(", ");
+  await db.source.query(
+    `INSERT INTO ${table} (${columns}) SELECT ${columns} FROM jsonb_populate_record(NULL::${table}, $1)`,
+    [JSON.stringify(row)],
+  );
+}
