@@ -15,7 +15,7 @@ export interface Acting {
   readonly reads: "primary" | "replica";
 }
 
-const storage = new AsyncLocalStorage<Acting>();
+const storage = new AsyncLocalStorage<Acting | undefined>();
 
 /** Whatever `work` starts, also what it only awaits later, runs on this behalf. */
 export function actAs<T>(acting: Acting, work: () => T): T {
@@ -24,7 +24,8 @@ export function actAs<T>(acting: Acting, work: () => T): T {
 
 /** For work that belongs to nobody's request although a request set it off. */
 export function asSystem<T>(work: () => T): T {
-  return storage.exit(work);
+  // Not `exit`: before Node 24 that turns the process's promise hooks off and on again, for every event on the bus.
+  return storage.run(undefined, work);
 }
 
 /** Undefined: the system itself, for whom no row policy holds. */
