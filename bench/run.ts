@@ -1,10 +1,12 @@
 /** `npm run bench -- <name> [--quick]`; live also takes `fan-out`, `idle`, `stalled` and `--minutes <n>` for the last. */
 import { benchGraphql } from "./graphql";
+import { benchLedger } from "./ledger";
 import { benchLive } from "./live";
 import { benchRelay } from "./relay";
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   graphql: benchGraphql,
+  ledger: benchLedger,
   live: benchLive,
   relay: benchRelay,
 };

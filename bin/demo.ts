@@ -1,6 +1,8 @@
 /** `npm run demo`: lends the demo a marketplace in this process, and stops everything in the end. */
+import { randomBytes } from "node:crypto";
 import { mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { BankProcess } from "../demo/bank-process";
 import { Demo } from "../demo/demo";
 import type { DemoHost, Marketplace } from "../demo/host";
 import { parseOptions, USAGE } from "../demo/options";
@@ -14,6 +16,7 @@ import { startFailure } from "./start-failure";
 
 /** Providers on this machine; and nobody who watches wants to wait a quarter of a minute for a probe. */
 const demoSettings = {
+  PAYOUT_RUN_INTERVAL_MS: "500",
   ALLOW_LOOPBACK_UPSTREAMS: "true",
   SLA_PROBE_INTERVAL_MS: "3000",
   SLA_EVALUATION_INTERVAL_MS: "1000",
@@ -31,7 +34,31 @@ function readSettings(): Config {
   return config.publicUrl === undefined ? { ...config, publicUrl: `http://localhost:${config.port}` } : config;
 }
 
-async function open(config: Config, log: Log, shutdown: Shutdown): Promise<Marketplace> {
+/**
+ * A database of the demo's own, whose time may be moved: `npm start` beside it goes on in the real one. A database that was
+ * named keeps the real time, and no month passes in it.
+ */
+async function withBank(config: Config, shutdown: Shutdown): Promise<Config> {
+  if (config.databaseUrl !== undefined) return config;
+  const secret = `whsec_${randomBytes(32).toString("base64")}`;
+  const bank = await BankProcess.start({
+    program: require.resolve("../examples/simulated-bank/main"),
+    secret,
+    // Without a port of its own the marketplace cannot be told, and asks.
+    ...(config.port === 0 ? {} : { callbackUrl: `http://127.0.0.1:${config.port}/webhooks/bank` }),
+  });
+  shutdown.add("the simulated bank", () => bank.stop());
+  const rail = { kind: "simulated-bank" as const, bankUrl: bank.url };
+  return {
+    ...config,
+    dataDirectory: join(config.dataDirectory, "demo"),
+    testClock: true,
+    payouts: { ...config.payouts, rail, callbackSecrets: [secret] },
+  };
+}
+
+async function open(settings: Config, log: Log, shutdown: Shutdown): Promise<Marketplace> {
+  const config = await withBank(settings, shutdown);
   const exergy = await startExergy(config, log, shutdown).catch((cause: unknown) => {
     throw new Error(startFailure(cause, config.databaseUrl), { cause });
   });

@@ -6,9 +6,12 @@ import { resolverClasses } from "../resolvers";
 import { createApiServer } from "../src/api/server";
 import { MemoryBus } from "../src/events/event-bus";
 import { RedisBus } from "../src/events/redis-bus";
+import { watchBlocks } from "../src/funding/block-metrics";
 import { startJobs } from "../src/jobs";
-import { systemClock } from "../src/platform/clock";
+import { watchLedger } from "../src/ledger/ledger-metrics";
+import { type Clock, systemClock } from "../src/platform/clock";
 import type { Config } from "../src/platform/config";
+import type { Database } from "../src/platform/database";
 import { createHealthServer } from "../src/platform/health-server";
 import { listen } from "../src/platform/http-server";
 import { newId } from "../src/platform/ids";
@@ -18,12 +21,14 @@ import { createMetrics, type Metrics } from "../src/platform/metrics";
 import { openRedis, type RedisLink } from "../src/platform/redis";
 import { openSecrets } from "../src/platform/secrets";
 import type { Shutdown } from "../src/platform/shutdown";
+import { OffsetClock } from "../src/platform/test-clock";
 import { createRelayServer } from "../src/relay/server";
 import { createServices, type Services } from "../src/services";
+import { readOffsetMs, TimeWasMoved } from "../src/system/clock-offset";
 import { openRelayIdentity, type RelayIdentity } from "../src/upstreams/identity";
 import { subscriptionClasses } from "../subscriptions";
 import { openManifest } from "./manifest";
-import { openPepper, openStore } from "./store";
+import { openPepper, openSealingKey, openStore } from "./store";
 import { version } from "./version";
 
 export interface Exergy {
@@ -44,8 +49,11 @@ type Closing = Pick<Shutdown, "add">;
 export async function startExergy(config: Config, log: Log, shutdown: Closing): Promise<Exergy> {
   const store = await openStore(config, log, shutdown);
   const { db } = store;
+  const testClock = await openTestClock(config, db, log);
+  const clock = testClock ?? systemClock;
   const identity = await openRelayIdentity(await openSecrets(config.secretsDirectory), systemClock.nowMs());
   const pepper = await openPepper(config);
+  const sealingKey = await openSealingKey(config);
   const metrics = createMetrics();
   const instance = newId();
   const { redis, bus } = openBus(config, { log, metrics, shutdown, instance, pepper });
@@ -53,10 +61,12 @@ export async function startExergy(config: Config, log: Log, shutdown: Closing): 
     {
       config,
       db,
-      clock: systemClock,
+      clock,
+      testClock,
       log,
       identity,
       pepper,
+      sealingKey,
       publicUrl: config.publicUrl ?? `http://localhost:${config.port}`,
       egress: { allowLoopback: config.allowLoopbackUpstreams, ownHosts: ownHosts(config) },
       redis,
@@ -73,10 +83,12 @@ export async function startExergy(config: Config, log: Log, shutdown: Closing): 
     await services.sla.flush();
   });
   if (config.roles.includes("relay")) await services.routing.refresh();
+  watchBlocks(metrics, services.blocks);
+  if (config.roles.includes("worker")) watchLedger(metrics, services);
   const leadership = await openLead(config, { url: store.url, log, metrics, shutdown });
   const jobs = startJobs(services, { config, db, log, leads: () => leadership?.held() ?? false });
   shutdown.add("jobs", () => jobs.stop());
-  const edges = await openEdges(config, { log, shutdown, services, identity, metrics });
+  const edges = await openEdges(config, { log, shutdown, services, identity, metrics, clock });
   const shared = redis?.kind === "cluster" ? "Redis Cluster" : "Redis";
   return {
     services,
@@ -86,6 +98,19 @@ export async function startExergy(config: Config, log: Log, shutdown: Closing): 
     database: store.kind,
     bus: redis === undefined ? "in process" : shared,
   };
+}
+
+/** Null unless it was asked for. Errors: TimeWasMoved when the books are ahead of the real time. */
+async function openTestClock(config: Config, db: Database, log: Log): Promise<OffsetClock | null> {
+  const offsetMs = await readOffsetMs(db);
+  if (!config.testClock) {
+    if (offsetMs > 0) throw new TimeWasMoved(offsetMs);
+    return null;
+  }
+  const testClock = new OffsetClock();
+  testClock.moveTo(offsetMs);
+  log.warn({ offsetMs }, "operators may move the time of this system: it is for tests alone");
+  return testClock;
 }
 
 interface Opening {
@@ -141,20 +166,19 @@ async function openLead(
 }
 
 interface Edges extends Opening {
+  readonly clock: Clock;
   readonly services: Services;
   readonly identity: RelayIdentity;
 }
 
 async function openEdges(config: Config, edges: Edges): Promise<Pick<Exergy, "apiUrl" | "relayUrl">> {
-  const { shutdown, services, log, metrics } = edges;
+  const { shutdown, services, log, metrics, clock } = edges;
   metrics.gauge({
     name: "exergy_processes",
     help: "Processes of the system that this one knows of.",
     read: () => services.processes.known,
   });
-  const relay = config.roles.includes("relay")
-    ? createRelayServer({ ...services, config, clock: systemClock, log }, metrics)
-    : null;
+  const relay = config.roles.includes("relay") ? createRelayServer({ ...services, config, clock, log }, metrics) : null;
   const front = config.roles.includes("api") ? await openApi(config, edges) : openHealth(edges);
   const port = await listen(front.server, config.port, config.host, "PORT");
   shutdown.add("API", () => front.stop());

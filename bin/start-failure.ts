@@ -2,7 +2,12 @@
 import { isConnectionLoss } from "../src/platform/database";
 
 /** Errors that were written to be read: their message is enough. */
-const selfExplaining: ReadonlySet<string> = new Set(["PORT_UNAVAILABLE", "EMBEDDED_POSTGRES", "SECRETS_UNAVAILABLE"]);
+const selfExplaining: ReadonlySet<string> = new Set([
+  "PORT_UNAVAILABLE",
+  "EMBEDDED_POSTGRES",
+  "SECRETS_UNAVAILABLE",
+  "TIME_WAS_MOVED",
+]);
 
 /** PostgreSQL's SQLSTATE, or the beginning of it, and what to do about it. */
 const refusals: readonly (readonly [code: RegExp, remedy: string])[] = [

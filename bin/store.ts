@@ -44,7 +44,13 @@ async function chooseServer(
 /** What API keys are hashed with; a lost pepper makes every key unknown. Errors: SecretsUnavailable. */
 export async function openPepper(config: Config): Promise<Buffer> {
   const secrets = await openSecrets(config.secretsDirectory);
-  return Buffer.from(await secrets.readOrCreate("api-key-pepper", newPepper), "base64");
+  return Buffer.from(await secrets.readOrCreate("api-key-pepper", newKey), "base64");
 }
 
-const newPepper = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64");
+/** What providers' bank accounts are sealed with; a lost key makes every one unreadable. Errors: SecretsUnavailable. */
+export async function openSealingKey(config: Config): Promise<Buffer> {
+  const secrets = await openSecrets(config.secretsDirectory);
+  return Buffer.from(await secrets.readOrCreate("payout-account-key", newKey), "base64");
+}
+
+const newKey = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64");

@@ -21,6 +21,8 @@ export interface DemoProvider {
   /** How soon it answers; simulated, with room to the tier's limit for a busy machine. */
   readonly timeToFirstTokenMs: number;
   readonly offerings: readonly DemoOffering[];
+  /** Where it is paid; the numbers are the examples of the standard. */
+  readonly account: { readonly iban: string; readonly bic: string; readonly country: string };
 }
 
 /** The model that every provider offers, so that one of them can fail. */
@@ -30,6 +32,9 @@ const shapes = { architecture: "decoder-only", maxOutputTokens: 4_096 };
 const small = { ...shapes, model: SHARED_MODEL, contextLength: 131_072 };
 const medium = { ...shapes, model: "mistral-small-24b-instruct", contextLength: 32_768 };
 const large = { ...shapes, model: "qwen2.5-72b-instruct", contextLength: 32_768 };
+/** So slow per GPU-second that a few requests come to cents: a payout below one would be carried over. All offer it. */
+export const PAYING_MODEL = "llama-3.1-405b-instruct";
+const huge = { ...shapes, model: PAYING_MODEL, contextLength: 32_768 };
 
 const rates = (prefillTokensPerGpuSecond: number, decodeTokensPerGpuSecond: number) => ({
   prefillTokensPerGpuSecond,
@@ -46,10 +51,12 @@ export const providers: readonly DemoProvider[] = [
     gpuCount: 64,
     slots: 32,
     slaTier: "ENTERPRISE",
+    account: { iban: "DE89370400440532013000", bic: "COBADEFFXXX", country: "DE" },
     timeToFirstTokenMs: 25,
     offerings: [
       { ...small, ...rates(9_000, 1_450) },
       { ...medium, ...rates(4_200, 620) },
+      { ...huge, ...rates(210, 4) },
     ],
   },
   {
@@ -60,11 +67,13 @@ export const providers: readonly DemoProvider[] = [
     gpuCount: 32,
     slots: 32,
     slaTier: "PREMIUM",
+    account: { iban: "GB82WEST12345698765432", bic: "WESTGB2LXXX", country: "GB" },
     timeToFirstTokenMs: 60,
     offerings: [
       { ...small, ...rates(11_000, 1_900) },
       { ...medium, ...rates(5_100, 810) },
       { ...large, ...rates(1_700, 260) },
+      { ...huge, ...rates(250, 5) },
     ],
   },
   {
@@ -75,12 +84,19 @@ export const providers: readonly DemoProvider[] = [
     gpuCount: 48,
     slots: 64,
     slaTier: "STANDARD",
+    account: { iban: "FR1420041010050500013M02606", bic: "PSSTFRPPXXX", country: "FR" },
     timeToFirstTokenMs: 90,
-    offerings: [{ ...small, ...rates(4_400, 690) }],
+    offerings: [
+      { ...small, ...rates(4_400, 690) },
+      { ...huge, ...rates(120, 2) },
+    ],
   },
 ];
 
-export const startups = ["Tidepool Labs", "Quillwork AI"] as const;
+export const startups = [
+  { name: "Tidepool Labs", segment: "SEED" },
+  { name: "Quillwork AI", segment: "SERIES_A" },
+] as const;
 export const capitalPartner = "Harbourstone Credit";
 
 /** Dollars in, credits out at the multiplier. */

@@ -1,6 +1,7 @@
 /** The figures held against each other: what must be equal if no request was lost, charged twice or paid to nobody. */
 import { releasedNanoUsd, shown, sum } from "./exact";
 import type { Figures, StartupFigures } from "./figures";
+import type { Month } from "./month";
 import type { CallResult } from "./traffic";
 
 export interface Check {
@@ -16,6 +17,7 @@ export interface Events {
   /** The last balance that the subscription sent, as spent credit; null when it sent none. */
   readonly streamedSpentNano: bigint | null;
   readonly breachHeard: boolean;
+  readonly month: Month | null;
 }
 
 /** Credit spent by startup, over what the facility released: who got the dollars. */
@@ -34,7 +36,12 @@ export function splitOf({ startups, providers, facility }: Figures): Split {
 }
 
 export function checksOf(figures: Figures, events: Events): Check[] {
-  return [...money(figures), ...traffic(figures, events), ...story(figures, events)];
+  return [
+    ...money(figures),
+    ...traffic(figures, events),
+    ...story(figures, events),
+    ...(events.month === null ? [] : billed(figures, events.month)),
+  ];
 }
 
 const equal = (claim: string, left: bigint | number, right: bigint | number, unit: string): Check => {
@@ -60,6 +67,28 @@ function money({ startups, providers, facility }: Figures): Check[] {
       ...equal("backing released = Σ accruals + Σ spread", released, split.accruedNanoUsd + split.spreadNanoUsd, "USD"),
       ok: released === split.releasedNanoUsd && split.spreadNanoUsd >= 0n,
     },
+  ];
+}
+
+const CENT_NANO_USD = 10_000_000n;
+
+function billed({ providers }: Figures, { period, providers: months }: Month): Check[] {
+  const accrued = sum(providers.map(({ accruedNanoUsd }) => accruedNanoUsd));
+  const lines = sum(months.map(({ accrualLinesNanoUsd }) => accrualLinesNanoUsd));
+  const stated = sum(months.map(({ totalNanoUsd }) => totalNanoUsd));
+  const replayed = sum(months.map(({ replayedNanoUsd }) => replayedNanoUsd));
+  const paid = sum(months.map(({ paidNanoUsd, carriedNanoUsd }) => paidNanoUsd + carriedNanoUsd));
+  const done = months.filter(
+    ({ payout, totalNanoUsd }) => payout === "SETTLED" || (payout === "CARRIED" && totalNanoUsd < CENT_NANO_USD),
+  ).length;
+  return [
+    equal(`Σ accrual lines of the statements of ${period} = Σ accruals`, lines, accrued, "USD"),
+    {
+      ...equal("statements worked out again from usage and stored fixings = statements", replayed, stated, "USD"),
+      ok: months.every(({ replayMatches }) => replayMatches) && replayed === stated,
+    },
+    equal("Σ paid by the bank + Σ carried over below a cent = Σ statements", paid, stated, "USD"),
+    equal("one payout per provider, settled, or carried over below a cent", done, months.length, "payouts"),
   ];
 }
 

@@ -2,7 +2,7 @@
 import { CreditBalanceChangesDocument, SlaBreachChangesDocument } from "../codegen/generated/graphql";
 import { goOn } from "./afterwards";
 import { BreachWatch } from "./breach-watch";
-import { models, prompts, providers as providerScripts, SHARED_MODEL } from "./cast";
+import { models, PAYING_MODEL, prompts, providers as providerScripts, SHARED_MODEL } from "./cast";
 import { type Check, checksOf } from "./checks";
 import { demoFileOf, writeDemoFile } from "./demo-file";
 import { nanoOf } from "./exact";
@@ -10,12 +10,13 @@ import { type Figures, readFigures } from "./figures";
 import { GraphqlClient } from "./graphql-client";
 import { GraphqlStreams } from "./graphql-stream";
 import type { DemoHost, Marketplace } from "./host";
+import { billMonth, type Month } from "./month";
 import { createParticipants, fund, list, recordSpotPrices, retireEarlierEndpoints, type World } from "./onboarding";
 import type { DemoOptions } from "./options";
 import { killUnderLoad } from "./outage";
 import { runSteps, type Step } from "./progress";
 import { untilRoutable } from "./relay-models";
-import { checksText, figuresText, SIMULATED } from "./report";
+import { checksText, figuresText, monthText, SIMULATED } from "./report";
 import { type CallResult, plan, Traffic } from "./traffic";
 import { until } from "./wait";
 import { whereToLook } from "./where-to-look";
@@ -30,7 +31,10 @@ const BREACH_MS_MAX = 90_000;
 const STREAM_MS_MAX = 2_000;
 
 /** Every eighth call of the first wave is for the model that all offer: too many good answers of the provider that dies would hide its minute. */
-const mixed = (index: number): string => (index % 8 === 0 ? SHARED_MODEL : models[1 + (index % (models.length - 1))]!);
+const mixed = (index: number): string => {
+  if (index % 8 === 0) return SHARED_MODEL;
+  return index % 2 === 1 ? PAYING_MODEL : models[1 + (index % (models.length - 1))]!;
+};
 
 export class Demo {
   private marketplace!: Marketplace;
@@ -43,6 +47,8 @@ export class Demo {
   private breachHeard = false;
   private killedAtMs = 0;
   private figures!: Figures;
+  /** Null where the time cannot be moved. */
+  private month: Month | null = null;
 
   constructor(
     private readonly host: DemoHost,
@@ -57,8 +63,10 @@ export class Demo {
       calls: this.calls,
       streamedSpentNano: this.streamedSpentNano,
       breachHeard: this.breachHeard,
+      month: this.month,
     });
     console.log(figuresText(this.figures, this.world));
+    if (this.month !== null) console.log(monthText(this.month));
     console.log(checksText(checks));
     console.log(`${SIMULATED}\n`);
     const file = demoFileOf(this.world);
@@ -86,6 +94,7 @@ export class Demo {
       { title: `Kill ${victim} with requests waiting at it`, run: () => this.outage() },
       { title: "Wait for its SLA breach on the subscription", run: (tell) => this.breach(tell) },
       { title: "Read every figure back through GraphQL", run: () => this.readBack() },
+      { title: "Bill the month and pay the providers, on a clock that is moved", run: (tell) => this.bill(tell) },
     ];
   }
 
@@ -100,7 +109,7 @@ export class Demo {
     this.world = await createParticipants(this.marketplace, operator, (process) =>
       this.host.onStop("a simulated provider", () => process.stop()),
     );
-    await recordSpotPrices(operator);
+    await recordSpotPrices(this.world);
     await Promise.all(this.world.providers.map((provider) => list(this.world, provider)));
     const accelerators = new Map(models.map((model) => [model, offeredOn(model)]));
     await untilRoutable(this.marketplace.relayUrl, this.world.startups[0]!.key, accelerators);
@@ -174,6 +183,13 @@ export class Demo {
     // The stream sends at most four balances a second: the last one may still be on its way.
     await until(() => this.streamedSpentNano === this.figures.startups[0]?.balance.spentNano, STREAM_MS_MAX);
     return `${this.world.startups.length} startups, ${this.world.providers.length} providers, 1 facility`;
+  }
+
+  private async bill(tell: (line: string) => void): Promise<string> {
+    if (!this.world.time.movable) return "left out: the time of this database is the real one";
+    this.month = await billMonth(this.world, this.world.time, tell);
+    const paid = this.month.providers.filter(({ payout }) => payout === "SETTLED").length;
+    return `${this.month.period}, ${paid} of ${this.month.providers.length} providers paid by the simulated bank`;
   }
 
   private goOn(): void {

@@ -77,18 +77,13 @@ export async function readFigures(world: World, facilityId: string, calls: numbe
   let startups: StartupFigures[] = [];
   await until(async () => {
     startups = await Promise.all(world.startups.map(readStartup));
-    return atRest(startups, calls);
+    return startups.reduce((count, { decisions }) => count + decisions.length, 0) >= calls;
   }, SETTLE_MS_MAX);
   const [providers, facility] = await Promise.all([
     Promise.all(world.providers.map(readProvider)),
     readFacility(world.capitalPartner, facilityId),
   ]);
   return { startups, providers, facility };
-}
-
-function atRest(startups: readonly StartupFigures[], calls: number): boolean {
-  const decided = startups.reduce((count, { decisions }) => count + decisions.length, 0);
-  return decided >= calls && startups.every(({ balance }) => balance.heldNano === 0n);
 }
 
 async function readStartup({ name, api }: Participant): Promise<StartupFigures> {

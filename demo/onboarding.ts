@@ -12,12 +12,15 @@ import {
   OfferingMoveDocument,
   OfferingPublishDocument,
   OrganisationCreateDocument,
-  type OrganisationKind,
+  type OrganisationCreateInput,
+  PayoutAccountConfirmDocument,
+  PayoutAccountProposeDocument,
   SpotPricesRecordDocument,
 } from "../codegen/generated/graphql";
 import { capitalPartner, type DemoProvider, facility, providers, simulatedModels, spotPrices, startups } from "./cast";
 import { GraphqlClient } from "./graphql-client";
 import type { Marketplace, ServerIdentity } from "./host";
+import { MarketTime } from "./market-time";
 import { ProviderProcess } from "./provider-process";
 
 export interface Participant {
@@ -40,6 +43,7 @@ export interface World {
   readonly providers: readonly ProviderParticipant[];
   readonly startups: readonly Participant[];
   readonly capitalPartner: Participant;
+  readonly time: MarketTime;
 }
 
 const HOUR_MS = 3_600_000;
@@ -68,9 +72,9 @@ export async function createParticipants(
   began: (process: ProviderProcess) => void,
 ): Promise<World> {
   const mark = `(demo ${randomBytes(3).toString("hex")})`;
-  const join = async (kind: OrganisationKind, name: string, scopes: ApiKeyScope[]): Promise<Participant> => {
+  const join = async ({ name, ...who }: OrganisationCreateInput, scopes: ApiKeyScope[]): Promise<Participant> => {
     const { organisation } = await operator.act(OrganisationCreateDocument, {
-      input: { kind, name: `${name} ${mark}` },
+      input: { ...who, name: `${name} ${mark}` },
     });
     const { secret } = await operator.act(ApiKeyCreateDocument, {
       input: { organisationId: organisation.id, name: "demo", scopes },
@@ -85,19 +89,23 @@ export async function createParticipants(
       models: simulatedModels(script),
     });
     began(process);
-    const [participant] = await Promise.all([join("PROVIDER", script.name, ["READ", "WRITE"]), process.start()]);
+    const [participant] = await Promise.all([
+      join({ kind: "PROVIDER", name: script.name }, ["READ", "WRITE"]),
+      process.start(),
+    ]);
     return { ...participant, script, identity, process };
   };
-  const [partner, joinedProviders, joinedStartups] = await Promise.all([
-    join("CAPITAL_PARTNER", capitalPartner, ["READ", "WRITE"]),
+  const [time, partner, joinedProviders, joinedStartups] = await Promise.all([
+    MarketTime.read(operator),
+    join({ kind: "CAPITAL_PARTNER", name: capitalPartner }, ["READ", "WRITE"]),
     Promise.all(providers.map(joinProvider)),
-    Promise.all(startups.map((name) => join("STARTUP", name, ["READ", "WRITE", "INFER"]))),
+    Promise.all(startups.map((startup) => join({ kind: "STARTUP", ...startup }, ["READ", "WRITE", "INFER"]))),
   ]);
-  return { marketplace, operator, providers: joinedProviders, startups: joinedStartups, capitalPartner: partner };
+  return { marketplace, operator, providers: joinedProviders, startups: joinedStartups, capitalPartner: partner, time };
 }
 
-export async function recordSpotPrices(operator: GraphqlClient): Promise<void> {
-  const observedAt = new Date().toISOString();
+export async function recordSpotPrices({ operator, time }: World): Promise<void> {
+  const observedAt = new Date(time.nowMs()).toISOString();
   const observations = spotPrices.flatMap(({ accelerator, region, prices }) =>
     prices.map((price, index) => ({
       accelerator,
@@ -112,7 +120,7 @@ export async function recordSpotPrices(operator: GraphqlClient): Promise<void> {
 }
 
 /** Endpoint, models and capacity by the provider; the operator sets them live. */
-export async function list({ operator }: World, provider: ProviderParticipant): Promise<void> {
+export async function list({ operator, time }: World, provider: ProviderParticipant): Promise<void> {
   const { api, script, process, identity } = provider;
   const { accelerator, region, zone, gpuCount, slots, slaTier } = script;
   const { endpoint } = await api.act(EndpointRegisterDocument, {
@@ -132,16 +140,16 @@ export async function list({ operator }: World, provider: ProviderParticipant): 
     });
     await operator.act(OfferingMoveDocument, { input: { id: offering.id, to: "LIVE" } });
   }
-  await openWindows(provider);
+  await openWindows(provider, time.nowMs());
+  await openAccount(operator, provider);
   await operator.act(EndpointMoveDocument, { input: { id: endpoint.id, to: "LIVE" } });
 }
 
 /** Three quarters committed, a quarter on top for a day, and an hour of planned downtime tomorrow. */
-async function openWindows({
-  api,
-  script: { accelerator, region, zone, gpuCount },
-}: ProviderParticipant): Promise<void> {
-  const now = Date.now();
+async function openWindows(
+  { api, script: { accelerator, region, zone, gpuCount } }: ProviderParticipant,
+  now: number,
+): Promise<void> {
   const burst = Math.floor(gpuCount / 4);
   const at = (ms: number) => new Date(now + ms).toISOString();
   const place = { accelerator, region, zone };
@@ -151,6 +159,12 @@ async function openWindows({
     { ...place, kind: "MAINTENANCE" as const, gpuCount, startsAt: at(26 * HOUR_MS), endsAt: at(27 * HOUR_MS) },
   ];
   for (const input of windows) await api.act(CapacityWindowOpenDocument, { input });
+}
+
+/** Two must agree on where a provider is paid; of its first account the operator may be the second. */
+async function openAccount(operator: GraphqlClient, { api, script, name }: ProviderParticipant): Promise<void> {
+  const { payoutAccount } = await api.act(PayoutAccountProposeDocument, { input: { holder: name, ...script.account } });
+  await operator.act(PayoutAccountConfirmDocument, { input: { id: payoutAccount.id } });
 }
 
 /** Returns the facility's id. */

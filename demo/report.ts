@@ -3,6 +3,7 @@ import type { Check } from "./checks";
 import { splitOf } from "./checks";
 import { shown, sum } from "./exact";
 import type { Figures, ProviderFigures, StartupFigures } from "./figures";
+import type { Month, ProviderMonth } from "./month";
 import type { ProviderParticipant, World } from "./onboarding";
 import { type Column, tableOf } from "./table";
 
@@ -58,6 +59,21 @@ export function figuresText(figures: Figures, world: World): string {
   ].join("\n");
 }
 
+const monthColumns: Column<ProviderMonth>[] = [
+  left("provider", ({ name }) => name),
+  right("accrued", ({ accrualLinesNanoUsd }) => shown(accrualLinesNanoUsd)),
+  right("statement", ({ totalNanoUsd }) => shown(totalNanoUsd)),
+  left("approved by", ({ approvedBy }) => approvedBy),
+  left("due", ({ dueOn }) => dueOn),
+  right("paid", ({ paidNanoUsd }) => shown(paidNanoUsd, 2)),
+  right("carried over", ({ carriedNanoUsd }) => shown(carriedNanoUsd)),
+  left("payout", ({ payout }) => payout ?? "none"),
+];
+
+export function monthText({ period, providers }: Month): string {
+  return [`Statements and payouts of ${period} (dollars, USD)`, ...tableOf(monthColumns, providers), ""].join("\n");
+}
+
 export function checksText(checks: readonly Check[]): string {
   const width = Math.max(...checks.map(({ claim }) => claim.length));
   return [
@@ -69,6 +85,6 @@ export function checksText(checks: readonly Check[]): string {
 
 /** Said once, so that nobody takes the stage for the world. */
 export const SIMULATED = [
-  "Simulated: GPUs (three local HTTPS servers that generate text), organisations, spot prices, dollars.",
+  "Simulated: GPUs (three local HTTPS servers that generate text), organisations, spot prices, dollars, the bank, and the month that passed.",
   "Real: database, ledger, relay, mutual TLS, tokens, routing, failover, GraphQL, the openai client.",
 ].join("\n");

@@ -1,6 +1,7 @@
 /** The credits that one drawdown issued to a startup, with what each cost. Balances are in its ledger account. */
-import { Check, Entity, Index } from "typeorm";
-import { At, Big, Id, Nano, Ref } from "./columns";
+import { Check, Column, Entity, Index } from "typeorm";
+import type { Workload } from "../schema/enums";
+import { At, Big, Id, Int, Nano, Ref } from "./columns";
 
 @Entity("credit_lot")
 @Check("credit_lot_issued_check", "issued_nano_credit > 0")
@@ -13,6 +14,12 @@ export class CreditLot {
   @Ref("Organisation") startupId!: string;
   @Ref("LedgerAccount") accountId!: string;
   @Nano() issuedNanoCredit!: bigint;
+  /** Credits per dollar funded; the ledger's account has those per dollar that stands behind them. */
   @Big() multiplierPpm!: bigint;
+  /** What the ledger's account of the lot says of its use, as it was issued. */
+  @Int({ default: 100 }) priority!: number;
+  @At({ nullable: true }) expiresAt!: Date | null;
+  @Column("text", { array: true, nullable: true }) accelerators!: string[] | null;
+  @Column("text", { array: true, nullable: true }) workloads!: Workload[] | null;
   @At() issuedAt!: Date;
 }

@@ -1,16 +1,22 @@
 /** The table of contents of the API's queries and mutations. */
 import * as accounts from "./accounts.resolver";
 import * as audit from "./audit.resolver";
+import * as blocks from "./blocks.resolver";
 import * as capacity from "./capacity.resolver";
 import * as catalog from "./catalog.resolver";
+import * as claims from "./claims.resolver";
+import * as exposure from "./exposure.resolver";
 import * as funding from "./funding.resolver";
+import * as ledger from "./ledger.resolver";
 import * as metering from "./metering.resolver";
 import * as node from "./node.resolver";
+import * as payoutAccounts from "./payout-accounts.resolver";
 import * as payouts from "./payouts.resolver";
 import * as pricing from "./pricing.resolver";
 import * as rateLimit from "./rate-limit.resolver";
 import * as routing from "./routing.resolver";
 import * as sla from "./sla.resolver";
+import * as statements from "./statements.resolver";
 import * as system from "./system.resolver";
 
 export const resolverClasses = [
@@ -29,17 +35,44 @@ export const resolverClasses = [
   capacity.CapacityWindowEdges,
   pricing.PricingResolver,
   pricing.FixingEdges,
+  pricing.RateCardsResolver,
+  pricing.ProviderRateCardEdges,
   funding.FundingResolver,
   funding.FacilityEdges,
   funding.CreditLotEdges,
   funding.DrawdownEdges,
+  exposure.ExposureResolver,
+  exposure.CoverageEdges,
+  exposure.CoverageAlertEdges,
+  exposure.CreditUseEdges,
+  blocks.BlocksResolver,
+  blocks.BlockEdges,
+  ledger.LedgerResolver,
+  ledger.LedgerAccountEdges,
   metering.MeteringResolver,
   metering.UsageEdges,
   metering.DeliveryEdges,
   routing.RoutingResolver,
   routing.RoutingCandidateEdges,
   payouts.PayoutsResolver,
+  payouts.PayoutActsResolver,
   payouts.AccrualEdges,
+  payouts.PayoutEdges,
+  payouts.PayoutAttemptEdges,
+  payoutAccounts.PayoutAccountsResolver,
+  payoutAccounts.PayoutAccountEdges,
+  claims.ClaimsResolver,
+  claims.ClaimEdges,
+  claims.FlaggedUsageEdges,
+  claims.FlaggedUsageCountEdges,
+  statements.StatementsResolver,
+  statements.StatementActsResolver,
+  statements.StatementEdges,
+  statements.StatementLineEdges,
+  statements.StatementSlaEvidenceEdges,
+  statements.StatementReplayLineEdges,
+  statements.StatementDisputeEdges,
+  statements.CreditNoteEdges,
   sla.SlaResolver,
   sla.SlaBreachEdges,
   system.SystemResolver,

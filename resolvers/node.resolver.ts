@@ -6,14 +6,20 @@ import type { Context } from "../src/api/context";
 import { pageOfOne } from "../src/api/node-ids";
 import { apiKeyView, memberView, organisationView, sessionView } from "../src/api/views/accounts";
 import { auditEventView } from "../src/api/views/audit";
+import { blockView } from "../src/api/views/blocks";
 import { capacityWindowView } from "../src/api/views/capacity";
 import { endpointView, offeringView } from "../src/api/views/catalog";
+import { claimView, flaggedUsageView } from "../src/api/views/claims";
+import { coverageAlertView } from "../src/api/views/exposure";
 import { creditLotView, drawdownView, facilityView } from "../src/api/views/funding";
+import { ledgerAccountView } from "../src/api/views/ledger";
 import { deliveryView, usageView } from "../src/api/views/metering";
-import { accrualOfKey, accrualView } from "../src/api/views/payouts";
-import { fixingView } from "../src/api/views/pricing";
+import { accrualOfKey, accrualView, payoutAccountView, payoutView } from "../src/api/views/payouts";
+import { fixingView, rateCardView } from "../src/api/views/pricing";
 import { routingCandidacyView, routingDecisionView } from "../src/api/views/routing";
 import { slaBreachView } from "../src/api/views/sla";
+import { creditNoteView, statementDisputeView, statementLineView, statementView } from "../src/api/views/statements";
+import { booksOf } from "../src/api/whose-books";
 import { DomainError } from "../src/platform/errors";
 import { isId } from "../src/platform/ids";
 import type { Page, PageRequest } from "../src/platform/page";
@@ -46,7 +52,12 @@ const finders: Readonly<Record<NodeType, Find>> = {
   Fixing: ({ services, viewer }, page) => first(services.pricing.fixings(viewer, page), fixingView),
   Facility: ({ services, viewer }, page) => first(services.funding.facilities(viewer, page), facilityView),
   Drawdown: ({ services, viewer }, page) => first(services.funding.drawdowns(viewer, page), drawdownView),
+  CoverageAlert: ({ services, viewer }, page) =>
+    first(services.funding.exposure.alerts(viewer, page), coverageAlertView),
   CreditLot: ({ services, viewer }, page) => first(services.funding.lots(viewer, page), creditLotView),
+  Block: ({ services, viewer }, page) => first(services.blocks.page(viewer, page), blockView),
+  FlaggedUsage: ({ services, viewer }, page) => first(services.flaggedUsage.page(viewer, page), flaggedUsageView),
+  Claim: ({ services, viewer }, page) => first(services.claims.page(viewer, page), claimView),
   Usage: ({ services, viewer }, page) => first(services.metering.usage(viewer, page, {}), usageView),
   Delivery: ({ services, viewer }, page) => first(services.metering.deliveries(viewer, page, {}), deliveryView),
   RoutingDecision: ({ services, viewer }, page) => {
@@ -60,7 +71,19 @@ const finders: Readonly<Record<NodeType, Find>> = {
     return rows.map((row) => routingCandidacyView(row, (id) => own.has(id)))[0];
   },
   Accrual: ({ services, viewer }, _page, key) =>
-    first(services.payouts.accruals(viewer, { first: 1 }, accrualOfKey(key)), accrualView),
+    first(services.payouts.accruals.page(viewer, { first: 1 }, accrualOfKey(key)), accrualView),
+  Payout: ({ services, viewer }, page) => first(services.payouts.page(viewer, page), payoutView),
+  PayoutAccount: ({ services, viewer }, page) => first(services.payouts.accounts.page(viewer, page), payoutAccountView),
+  RateCard: ({ services, viewer }, page) => first(services.pricing.rateCards.page(viewer, page), rateCardView),
+  Statement: ({ services, viewer }, page) => first(services.statements.page(viewer, page), statementView),
+  StatementLine: ({ services, viewer }, page) => first(services.statements.lines(viewer, page), statementLineView),
+  StatementDispute: ({ services, viewer }, page) =>
+    first(services.statements.disputes(viewer, page), statementDisputeView),
+  CreditNote: ({ services, viewer }, page) => first(services.statements.creditNotes(viewer, page), creditNoteView),
+  LedgerAccount: async ({ services, viewer }, _page, key) => {
+    const row = await services.ledgerBooks.account(booksOf(viewer), key);
+    return row === null ? undefined : ledgerAccountView(row);
+  },
   SlaBreach: ({ services, viewer }, page) => first(services.sla.breaches(viewer, page, {}), slaBreachView),
 };
 

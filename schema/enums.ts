@@ -362,3 +362,464 @@ export const ProcessRole = words(
   },
 );
 export type ProcessRole = keyof typeof ProcessRole;
+
+export const ClientSegment = words(
+  "ClientSegment",
+  "How far a startup is: what providers learn of their clients instead of names.",
+  {
+    UNSPECIFIED: "UNSPECIFIED",
+    PRE_SEED: "PRE_SEED",
+    SEED: "SEED",
+    SERIES_A: "SERIES_A",
+    SERIES_B: "SERIES_B",
+    GROWTH: "GROWTH",
+    ENTERPRISE: "ENTERPRISE",
+  } as const,
+  {
+    UNSPECIFIED: { description: "Not told." },
+    PRE_SEED: { description: "Before its first round." },
+    SEED: { description: "After its seed round." },
+    SERIES_A: { description: "After its series A." },
+    SERIES_B: { description: "After its series B." },
+    GROWTH: { description: "After a later round." },
+    ENTERPRISE: { description: "A large company." },
+  },
+);
+export type ClientSegment = keyof typeof ClientSegment;
+
+export const Workload = words(
+  "Workload",
+  "What kind of work a request is.",
+  { INFERENCE: "INFERENCE", EMBEDDINGS: "EMBEDDINGS", BATCH: "BATCH", FINE_TUNING: "FINE_TUNING" } as const,
+  {
+    INFERENCE: { description: "An answer while the client waits." },
+    EMBEDDINGS: { description: "Vectors of texts." },
+    BATCH: { description: "Many requests in one file, answered within a day." },
+    FINE_TUNING: { description: "Training of a model." },
+  },
+);
+export type Workload = keyof typeof Workload;
+
+/** Inside only: how a lease stands. */
+export type LeaseState = "ACTIVE" | "RETURNED" | "SWEPT";
+
+export const RateCardState = words(
+  "RateCardState",
+  "How far a rate card is.",
+  { PROPOSED: "PROPOSED", APPROVED: "APPROVED", RETIRED: "RETIRED" } as const,
+  {
+    PROPOSED: { description: "Waits for a second person." },
+    APPROVED: { description: "In force from its instant until another follows it." },
+    RETIRED: { description: "Taken back: the provider's earlier card, or else the standard one, holds again." },
+  },
+);
+export type RateCardState = keyof typeof RateCardState;
+
+export const StatementState = words(
+  "StatementState",
+  "How far a statement is.",
+  { DRAFT: "DRAFT", IN_REVIEW: "IN_REVIEW", DISPUTED: "DISPUTED", FINAL: "FINAL" } as const,
+  {
+    DRAFT: { description: "Worked out, not yet shown to match the ledger." },
+    IN_REVIEW: { description: "The provider reads it; silence until the review ends is approval." },
+    DISPUTED: { description: "A line is objected to: it cannot become final before the answer." },
+    FINAL: { description: "Owed as it stands; nothing of it changes any more." },
+  },
+);
+export type StatementState = keyof typeof StatementState;
+
+export const StatementLineKind = words(
+  "StatementLineKind",
+  "What a line of a statement is about.",
+  {
+    ACCRUAL: "ACCRUAL",
+    TRUE_UP: "TRUE_UP",
+    CLAIM: "CLAIM",
+    SLA_ADJUSTMENT: "SLA_ADJUSTMENT",
+    CREDIT_NOTE: "CREDIT_NOTE",
+    HOLDBACK: "HOLDBACK",
+    HOLDBACK_RELEASE: "HOLDBACK_RELEASE",
+  } as const,
+  {
+    ACCRUAL: { description: "GPU time delivered at one fixing." },
+    TRUE_UP: { description: "What the tier that the whole month reached changes about its accruals." },
+    CLAIM: { description: "Work for which a claim was allowed." },
+    SLA_ADJUSTMENT: { description: "Taken off for an endpoint that missed its uptime." },
+    CREDIT_NOTE: { description: "A correction, after a dispute or of an earlier statement." },
+    HOLDBACK: { description: "Kept back until a later statement." },
+    HOLDBACK_RELEASE: { description: "Kept back on an earlier statement and paid now." },
+  },
+);
+export type StatementLineKind = keyof typeof StatementLineKind;
+
+export const StatementDisputeState = words(
+  "StatementDisputeState",
+  "How a dispute stands.",
+  { OPEN: "OPEN", UPHELD: "UPHELD", DISMISSED: "DISMISSED" } as const,
+  {
+    OPEN: { description: "Not answered yet." },
+    UPHELD: { description: "The provider was right: the statement has been corrected." },
+    DISMISSED: { description: "The line stands." },
+  },
+);
+export type StatementDisputeState = keyof typeof StatementDisputeState;
+
+export const PayoutState = words(
+  "PayoutState",
+  "How far a payout is.",
+  {
+    SCHEDULED: "SCHEDULED",
+    SUBMITTED: "SUBMITTED",
+    IN_TRANSIT: "IN_TRANSIT",
+    SETTLED: "SETTLED",
+    RETURNED: "RETURNED",
+    CARRIED: "CARRIED",
+  } as const,
+  {
+    SCHEDULED: { description: "Due; it leaves with the next run unless something holds it, see `heldFor`." },
+    SUBMITTED: { description: "Taken off the statement and handed to the bank." },
+    IN_TRANSIT: { description: "The bank is paying it." },
+    SETTLED: { description: "The provider has it." },
+    RETURNED: { description: "The bank gave it back: it is owed again, and can be reissued." },
+    CARRIED: { description: "Less than a cent: all of it goes into the provider's next payout." },
+  },
+);
+export type PayoutState = keyof typeof PayoutState;
+
+export const PayoutHoldReason = words(
+  "PayoutHoldReason",
+  "Why a scheduled payout does not leave.",
+  {
+    NO_RAIL: "NO_RAIL",
+    NO_ACCOUNT: "NO_ACCOUNT",
+    ACCOUNT_COOLING: "ACCOUNT_COOLING",
+    FROZEN: "FROZEN",
+    APPROVAL_MISSING: "APPROVAL_MISSING",
+  } as const,
+  {
+    NO_RAIL: { description: "This marketplace has no way to pay configured." },
+    NO_ACCOUNT: { description: "The provider has no confirmed bank account." },
+    ACCOUNT_COOLING: { description: "The provider's bank account was changed a short time ago." },
+    FROZEN: { description: "An operator holds it, e.g. for a dispute." },
+    APPROVAL_MISSING: { description: "It is so large that two operators have to approve it." },
+  },
+);
+export type PayoutHoldReason = keyof typeof PayoutHoldReason;
+
+export const PayoutRailKind = words(
+  "PayoutRailKind",
+  "By which way a payout was handed to a bank.",
+  { SIMULATED_BANK: "SIMULATED_BANK", PAIN_001: "PAIN_001" } as const,
+  {
+    SIMULATED_BANK: { description: "A simulated bank over HTTP: no money moves." },
+    PAIN_001: { description: "An ISO 20022 pain.001 file, which an operator carries to a bank." },
+  },
+);
+export type PayoutRailKind = keyof typeof PayoutRailKind;
+
+export const PayoutOutcome = words(
+  "PayoutOutcome",
+  "What an operator saw become of a payment at the bank.",
+  { IN_TRANSIT: "IN_TRANSIT", SETTLED: "SETTLED", RETURNED: "RETURNED" } as const,
+  {
+    IN_TRANSIT: { description: "The bank is paying it." },
+    SETTLED: { description: "The provider has it." },
+    RETURNED: { description: "The bank gave it back." },
+  },
+);
+export type PayoutOutcome = keyof typeof PayoutOutcome;
+
+export const PayoutChange = words(
+  "PayoutChange",
+  "What a message of the stream of payouts tells.",
+  {
+    STANDING: "STANDING",
+    SCHEDULED: "SCHEDULED",
+    SUBMITTED: "SUBMITTED",
+    IN_TRANSIT: "IN_TRANSIT",
+    SETTLED: "SETTLED",
+    RETURNED: "RETURNED",
+    CARRIED: "CARRIED",
+    HELD: "HELD",
+    RELEASED: "RELEASED",
+    APPROVED: "APPROVED",
+  } as const,
+  {
+    STANDING: { description: "It was under way when the stream was opened." },
+    SCHEDULED: { description: "It fell due, or is tried again." },
+    SUBMITTED: { description: "It was handed to the bank." },
+    IN_TRANSIT: { description: "The bank is paying it." },
+    SETTLED: { description: "The provider has it." },
+    RETURNED: { description: "The bank gave it back." },
+    CARRIED: { description: "It was less than a cent and goes into the next one." },
+    HELD: { description: "An operator holds it." },
+    RELEASED: { description: "It is held by an operator no longer." },
+    APPROVED: { description: "An operator approved it." },
+  },
+);
+export type PayoutChange = keyof typeof PayoutChange;
+
+export const PayoutAccountState = words(
+  "PayoutAccountState",
+  "How a provider's bank account stands.",
+  { PROPOSED: "PROPOSED", COOLING: "COOLING", ACTIVE: "ACTIVE", REPLACED: "REPLACED", CANCELLED: "CANCELLED" } as const,
+  {
+    PROPOSED: { description: "Waits for a second person." },
+    COOLING: { description: "Confirmed; nothing is paid to the provider until its cooling period is over." },
+    ACTIVE: { description: "Payouts go to it." },
+    REPLACED: { description: "Payouts go to a later one." },
+    CANCELLED: { description: "Taken back before anything was paid to it." },
+  },
+);
+export type PayoutAccountState = keyof typeof PayoutAccountState;
+
+export const PayoutAccountChange = words(
+  "PayoutAccountChange",
+  "What a message of the stream of bank accounts tells.",
+  { STANDING: "STANDING", PROPOSED: "PROPOSED", CONFIRMED: "CONFIRMED", CANCELLED: "CANCELLED" } as const,
+  {
+    STANDING: { description: "It stood when the stream was opened." },
+    PROPOSED: { description: "Somebody proposed it." },
+    CONFIRMED: { description: "A second person confirmed it: its cooling period runs." },
+    CANCELLED: { description: "It was taken back." },
+  },
+);
+export type PayoutAccountChange = keyof typeof PayoutAccountChange;
+
+export const BlockScope = words(
+  "BlockScope",
+  "What a block covers.",
+  { FACILITY: "FACILITY", WALLET: "WALLET", LOT: "LOT" } as const,
+  {
+    FACILITY: { description: "Every lot that was drawn from a facility; nothing more is drawn meanwhile." },
+    WALLET: {
+      description:
+        "Every lot of a startup that is the blocking partner's; all of them, when an operator blocks. Nothing is drawn into it meanwhile.",
+    },
+    LOT: { description: "One credit lot." },
+  },
+);
+export type BlockScope = keyof typeof BlockScope;
+
+export const BlockReason = words(
+  "BlockReason",
+  "Why credit is blocked.",
+  {
+    DEFAULT_RISK: "DEFAULT_RISK",
+    DEFAULT: "DEFAULT",
+    COMPLIANCE: "COMPLIANCE",
+    FRAUD_SUSPECTED: "FRAUD_SUSPECTED",
+    DISPUTE: "DISPUTE",
+    OTHER: "OTHER",
+  } as const,
+  {
+    DEFAULT_RISK: { description: "The startup may not meet its obligations." },
+    DEFAULT: { description: "It did not meet them; what is left may be assigned to the lender." },
+    COMPLIANCE: { description: "A rule or an authority demands it." },
+    FRAUD_SUSPECTED: { description: "The credit may be used by somebody who has no right to it." },
+    DISPUTE: { description: "The parties disagree about it." },
+    OTHER: { description: "Something else, which the explanation says." },
+  },
+);
+export type BlockReason = keyof typeof BlockReason;
+
+export const BlockState = words(
+  "BlockState",
+  "How a block stands.",
+  { PLACING: "PLACING", ACTIVE: "ACTIVE", REFUSED: "REFUSED", LIFTED: "LIFTED", ASSIGNED: "ASSIGNED" } as const,
+  {
+    PLACING: {
+      description: "The ledger lends and holds nothing of it any more; relay processes are giving back what they had.",
+    },
+    ACTIVE: { description: "No relay process can set anything of it aside." },
+    REFUSED: { description: "Less came back than was to be blocked; nothing is." },
+    LIFTED: { description: "Everything is as it was." },
+    ASSIGNED: { description: "After a default, what it covered went to the lender." },
+  },
+);
+export type BlockState = keyof typeof BlockState;
+
+export const BlockChange = words(
+  "BlockChange",
+  "What a message of the stream of blocks tells.",
+  { STANDING: "STANDING", CHANGED: "CHANGED" } as const,
+  {
+    STANDING: { description: "It stood when the stream was opened." },
+    CHANGED: { description: "It was placed, took effect, was lifted or assigned: its state says which." },
+  },
+);
+export type BlockChange = keyof typeof BlockChange;
+
+export const ClaimState = words(
+  "ClaimState",
+  "How a provider's claim stands.",
+  { SUBMITTED: "SUBMITTED", PAID: "PAID", REJECTED: "REJECTED" } as const,
+  {
+    SUBMITTED: { description: "Its amount waits in suspense for an operator's decision." },
+    PAID: { description: "It went into what the provider is owed for the month." },
+    REJECTED: { description: "An operator decided against it, and said why." },
+  },
+);
+export type ClaimState = keyof typeof ClaimState;
+
+export const ClaimBound = words(
+  "ClaimBound",
+  "What limits the amount of a claim.",
+  {
+    CLAIM: "CLAIM",
+    OFFERING: "OFFERING",
+    REQUEST_BODY: "REQUEST_BODY",
+    HOLD: "HOLD",
+    POLICY: "POLICY",
+  } as const,
+  {
+    CLAIM: { description: "Nothing but the claim itself: it lies within every bound." },
+    OFFERING: { description: "The offering takes and gives no more tokens than that in one request." },
+    REQUEST_BODY: { description: "The body, proven by the token's hash, neither says nor allows more." },
+    HOLD: { description: "No more than that was set aside for the request." },
+    POLICY: { description: "No claim is worth more." },
+  },
+);
+export type ClaimBound = keyof typeof ClaimBound;
+
+export const CreditUseBy = words(
+  "CreditUseBy",
+  "By what the use of credit is told apart.",
+  { STARTUP: "STARTUP", PROVIDER_SEGMENT: "PROVIDER_SEGMENT", ACCELERATOR: "ACCELERATOR" } as const,
+  {
+    STARTUP: { description: "By who spent it." },
+    PROVIDER_SEGMENT: {
+      description: "By the region and service level that it was spent at; providers have no names here.",
+    },
+    ACCELERATOR: { description: "By the GPU model that it was spent on." },
+  },
+);
+export type CreditUseBy = keyof typeof CreditUseBy;
+
+export const CapitalExportKind = words(
+  "CapitalExportKind",
+  "What a capital partner takes along as a file.",
+  { DRAWDOWNS: "DRAWDOWNS", CREDIT_LOTS: "CREDIT_LOTS", CREDIT_USE: "CREDIT_USE" } as const,
+  {
+    DRAWDOWNS: { description: "A row per drawdown." },
+    CREDIT_LOTS: { description: "A row per credit lot, with what is left of it." },
+    CREDIT_USE: { description: "A row per facility, startup, hour and kind of place at which credit was spent." },
+  },
+);
+export type CapitalExportKind = keyof typeof CapitalExportKind;
+
+export const CoverageAlertChange = words(
+  "CoverageAlertChange",
+  "What a message of the coverage alerts tells.",
+  { STANDING: "STANDING", OPENED: "OPENED", CLOSED: "CLOSED" } as const,
+  {
+    STANDING: { description: "Open when the stream began." },
+    OPENED: { description: "Coverage fell below its floor." },
+    CLOSED: { description: "Coverage is back at its floor, or nothing is left to cover." },
+  },
+);
+export type CoverageAlertChange = keyof typeof CoverageAlertChange;
+
+export const LedgerAccountKind = words(
+  "LedgerAccountKind",
+  "What a ledger account holds.",
+  {
+    CASH_TRUST: "CASH_TRUST",
+    FACILITY_BACKING: "FACILITY_BACKING",
+    PROVIDER_PAYABLE: "PROVIDER_PAYABLE",
+    STATEMENT_PAYABLE: "STATEMENT_PAYABLE",
+    HOLDBACK: "HOLDBACK",
+    PAYOUT_IN_TRANSIT: "PAYOUT_IN_TRANSIT",
+    PARTNER_PRINCIPAL: "PARTNER_PRINCIPAL",
+    FACILITY_FEES: "FACILITY_FEES",
+    REVENUE_SPREAD: "REVENUE_SPREAD",
+    REVENUE_ORIGINATION: "REVENUE_ORIGINATION",
+    REVENUE_SERVICING: "REVENUE_SERVICING",
+    REVENUE_BREAKAGE: "REVENUE_BREAKAGE",
+    RESERVE_SLA: "RESERVE_SLA",
+    SUSPENSE_CLAIMS: "SUSPENSE_CLAIMS",
+    EXPENSE_CLAIMS: "EXPENSE_CLAIMS",
+    CREDIT_ISSUANCE: "CREDIT_ISSUANCE",
+    WALLET_LOT: "WALLET_LOT",
+    LEASED: "LEASED",
+    BLOCKED: "BLOCKED",
+    CREDIT_REDEEMED: "CREDIT_REDEEMED",
+    CREDIT_BREAKAGE: "CREDIT_BREAKAGE",
+    CREDIT_ASSIGNED: "CREDIT_ASSIGNED",
+  } as const,
+  {
+    CASH_TRUST: { description: "Dollars in trust; a balance below zero is what is there." },
+    FACILITY_BACKING: { description: "Dollars of a facility that stand behind issued credit." },
+    PROVIDER_PAYABLE: { description: "What a provider earned in one month and no statement has taken up." },
+    STATEMENT_PAYABLE: { description: "What is owed on one statement." },
+    HOLDBACK: { description: "What is kept back from a provider for a time." },
+    PAYOUT_IN_TRANSIT: { description: "Payouts that the bank has and has not settled." },
+    PARTNER_PRINCIPAL: { description: "Dollars that went back to a capital partner." },
+    FACILITY_FEES: { description: "Fees that a facility owes; a balance below zero is what is owed." },
+    REVENUE_SPREAD: { description: "What charges leave once providers are paid." },
+    REVENUE_ORIGINATION: { description: "Fees for issuing credit." },
+    REVENUE_SERVICING: { description: "Fees for keeping facilities." },
+    REVENUE_BREAKAGE: { description: "Backing of credit that expired." },
+    RESERVE_SLA: { description: "What statements were reduced by for broken promises." },
+    SUSPENSE_CLAIMS: { description: "Claims of providers that are not decided." },
+    EXPENSE_CLAIMS: { description: "Claims of providers that were granted." },
+    CREDIT_ISSUANCE: { description: "Credit that a facility issued, as a balance below zero." },
+    WALLET_LOT: { description: "Credit of one lot that is free, or held for requests." },
+    LEASED: { description: "Credit of one lot that is lent to relays." },
+    BLOCKED: { description: "Credit of one lot that its lender froze." },
+    CREDIT_REDEEMED: { description: "Credit of a facility that was spent." },
+    CREDIT_BREAKAGE: { description: "Credit of one lot that expired." },
+    CREDIT_ASSIGNED: { description: "Credit of one lot that went to its lender." },
+  },
+);
+export type LedgerAccountKind = keyof typeof LedgerAccountKind;
+
+export const LedgerSide = words(
+  "LedgerSide",
+  "Which side of an account an entry is on.",
+  { DEBIT: "DEBIT", CREDIT: "CREDIT" } as const,
+  { DEBIT: { description: "The transfer leaves the account." }, CREDIT: { description: "It arrives." } },
+);
+export type LedgerSide = keyof typeof LedgerSide;
+
+export const LedgerFaultKind = words(
+  "LedgerFaultKind",
+  "What is wrong with a row of the ledger's history.",
+  {
+    TRANSFER_ALTERED: "TRANSFER_ALTERED",
+    TRANSFER_MISSING: "TRANSFER_MISSING",
+    TRANSFER_ADDED: "TRANSFER_ADDED",
+    ENTRY_ALTERED: "ENTRY_ALTERED",
+    ENTRY_MISSING: "ENTRY_MISSING",
+    ENTRY_ADDED: "ENTRY_ADDED",
+    ENTRY_WRONG: "ENTRY_WRONG",
+    PAGE_ALTERED: "PAGE_ALTERED",
+    PAGE_MISSING: "PAGE_MISSING",
+    CHAIN_BROKEN: "CHAIN_BROKEN",
+    COUNTERS_DIFFER: "COUNTERS_DIFFER",
+  } as const,
+  {
+    TRANSFER_ALTERED: { description: "A transfer is not as it was written." },
+    TRANSFER_MISSING: { description: "A transfer is gone." },
+    TRANSFER_ADDED: { description: "A transfer stands where none was written." },
+    ENTRY_ALTERED: { description: "An entry is not as it was written." },
+    ENTRY_MISSING: { description: "An entry is gone." },
+    ENTRY_ADDED: { description: "An entry stands where none was written." },
+    ENTRY_WRONG: { description: "An entry was written otherwise than its transfer and the entry before it say." },
+    PAGE_ALTERED: { description: "A page of the journal is not what its hash was made of." },
+    PAGE_MISSING: { description: "A page of the journal is gone." },
+    CHAIN_BROKEN: {
+      description: "A page was written anew: the one after it, or a hash that was noted elsewhere, names another.",
+    },
+    COUNTERS_DIFFER: { description: "An account's counters are not what its entries add up to." },
+  },
+);
+export type LedgerFaultKind = keyof typeof LedgerFaultKind;
+
+export const DisputeOutcome = words(
+  "DisputeOutcome",
+  "How a dispute is answered.",
+  { UPHELD: "UPHELD", DISMISSED: "DISMISSED" } as const,
+  { UPHELD: { description: "The provider is right." }, DISMISSED: { description: "The line stands." } },
+);
+export type DisputeOutcome = keyof typeof DisputeOutcome;

@@ -25,6 +25,18 @@ export const nodeTypes = [
   "RoutingCandidacy",
   "Accrual",
   "SlaBreach",
+  "RateCard",
+  "Statement",
+  "StatementLine",
+  "StatementDispute",
+  "CreditNote",
+  "Block",
+  "Claim",
+  "FlaggedUsage",
+  "Payout",
+  "PayoutAccount",
+  "CoverageAlert",
+  "LedgerAccount",
 ] as const;
 export type NodeType = (typeof nodeTypes)[number];
 

@@ -11,7 +11,15 @@ const meanings = {
   VERSION_CONFLICT: "The object changed since it was read: read it again and repeat.",
   UPSTREAM_URL_REFUSED: "The URL may not be called from here; the message says why.",
   FACILITY_LIMIT_EXCEEDED: "The drawdown would take the facility over its limit.",
+  BLOCK_EXCEEDS_AVAILABLE: "More credit was to be blocked than is free.",
   MULTIPLIER_OUT_OF_BOUNDS: "The multiplier must lie between 1.25 and 1.50.",
+  COVERAGE_BELOW_FLOOR:
+    "The dollars behind the facility's credits would not cover what they may cost providers; the message has the figures.",
+  COVENANT_BREACHED: "The act would break a covenant of the facility; the message says which, and what would fit.",
+  RATE_CARD_INSOLVENT: "The rate card could owe providers more than was funded; the message has the figures.",
+  SECOND_PERSON_REQUIRED: "Whoever proposed this cannot approve it: another must.",
+  STATEMENT_MISMATCH:
+    "Usage, lines and ledger do not say the same of the month; the message has the figures. Nothing was changed.",
   IDEMPOTENCY_KEY_REQUIRED: 'This mutation moves money: add `@idempotent(key: "…")` to it.',
   IDEMPOTENCY_KEY_REUSED: "The same key came with another input: use a new key for a new act.",
 } as const;

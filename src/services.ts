@@ -1,4 +1,5 @@
 /** The only wiring: every long-lived object, in dependency order. */
+import { createPublicKey } from "node:crypto";
 import { Accounts } from "./accounts/accounts";
 import { AuditTrail } from "./accounts/audit-trail";
 import { Capacity } from "./capacity/capacity";
@@ -9,19 +10,29 @@ import { OutboxReplay } from "./events/outbox-replay";
 import { OutboxTail } from "./events/outbox-tail";
 import { Processes } from "./events/presence";
 import { shareFloors } from "./events/shared-floors";
+import { Blocks } from "./funding/blocks";
 import { Funding } from "./funding/funding";
+import { AsOfBalances } from "./ledger/as-of";
+import { Journal } from "./ledger/journal";
 import { Ledger } from "./ledger/ledger";
+import { LedgerBooks } from "./ledger/ledger-books";
+import { Recall } from "./ledger/recall";
+import { Reconciliation } from "./ledger/reconciliation";
 import { Metering } from "./metering/metering";
-import { Payouts } from "./payouts/payouts";
+import { Claims } from "./payouts/claims";
+import { FlaggedUsage } from "./payouts/flagged-usage";
+import { openPayouts } from "./payouts/open-payouts";
 import type { Clock } from "./platform/clock";
 import type { Config } from "./platform/config";
 import type { Database } from "./platform/database";
 import { newId } from "./platform/ids";
 import type { Log } from "./platform/log";
 import type { RedisLink } from "./platform/redis";
+import type { OffsetClock } from "./platform/test-clock";
 import { Pricing } from "./pricing/pricing";
 import { Routing } from "./routing/routing";
 import { Sla } from "./sla/sla";
+import { Statements } from "./statements/statements";
 import { System } from "./system/system";
 import type { EgressPolicy } from "./upstreams/egress-guard";
 import type { RelayIdentity } from "./upstreams/identity";
@@ -33,10 +44,14 @@ export interface Platform {
   readonly config: Config;
   readonly db: Database;
   readonly clock: Clock;
+  /** The clock above, where operators may move it. */
+  readonly testClock?: OffsetClock | null;
   readonly log: Log;
   readonly identity: RelayIdentity;
   /** Key of the hash under which API keys are stored. */
   readonly pepper: Buffer;
+  /** Key under which providers' bank accounts are sealed. */
+  readonly sealingKey: Buffer;
   /** Issuer of relay tokens: where the JWKS is. */
   readonly publicUrl: string;
   readonly egress: EgressPolicy;
@@ -52,17 +67,20 @@ export type Services = ReturnType<typeof createServices>;
 export function createServices(platform: Platform, bus: EventBus) {
   const { config, db, clock, log, identity, pepper, publicUrl, egress, redis } = platform;
   const instance = platform.instance ?? newId();
+  // What the world outside goes by, and what happens within seconds: nobody moves that.
+  const realClock = platform.testClock?.real ?? clock;
   shareFloors(db, bus);
   const replay = redis === undefined ? null : new OutboxReplay(redis, log);
   const outbox = new Outbox(db, bus, clock, replay);
   const tail = new OutboxTail({ outbox, bus, log, replay });
   const ledger = new Ledger({ db, clock });
+  const recall = new Recall({ db, bus });
   const signer = createRelayTokenSigner({
     privateKey: identity.signingKey,
     kid: identity.kid,
     issuer: publicUrl,
     clientCertSha256: identity.clientCertSha256,
-    clock: () => clock.nowMs(),
+    clock: () => realClock.nowMs(),
   });
   const upstreams = new Upstreams({
     identity: identity.client,
@@ -74,21 +92,48 @@ export function createServices(platform: Platform, bus: EventBus) {
     db,
     bus,
     clock,
+    realClock,
     pepper,
     publicOrigin: new URL(publicUrl).origin,
     identityProvider: config.identityProvider,
   });
   const catalog = new Catalog({ db, bus, clock, egress });
   const pricing = new Pricing({ db, bus, clock });
-  const funding = new Funding({ db, ledger, bus, clock });
-  const metering = new Metering({ db, bus, clock });
+  const funding = new Funding({ db, ledger, bus, outbox, clock });
+  const metering = new Metering({
+    db,
+    bus,
+    clock,
+    recall,
+    instance,
+    onFault: (err) => log.error({ err }, "a lease could not be served"),
+  });
+  const blocks = new Blocks({ db, recall, bus, outbox, clock });
   const capacity = new Capacity({ db, bus, outbox, clock });
   const sla = new Sla({ db, outbox, clock });
-  const routing = new Routing({ db, bus, clock, log, capacity, pricing, instance });
-  const payouts = new Payouts({ db });
+  const statements = new Statements({
+    db,
+    ledger,
+    outbox,
+    clock,
+    log,
+    rateCardsByIds: (ids) => pricing.rateCards.byIds(ids),
+    uptimeBetween: (endpointIds, span) => sla.uptimeBetween(endpointIds, span),
+    ...config.statements,
+  });
+  const routing = new Routing({ db, bus, clock, realClock, log, capacity, pricing, instance });
+  const payouts = openPayouts({ ...platform, realClock, outbox, ledger, statements });
+  const keys = [{ kid: identity.kid, publicKey: createPublicKey(identity.signingKey) }];
+  const claims = new Claims({ db, pricing, keys, clock, realClock });
   const version = platform.version ?? "unknown";
   const processes = new Processes({ instance, roles: config.roles, startedAt: clock.now(), version }, redis);
-  const system = new System({ processes });
+  const system = new System({ processes, db, bus, testClock: platform.testClock ?? null });
+  const reconciliation = new Reconciliation({
+    db,
+    clock,
+    log,
+    sweptBy: () => system.nowWithoutMoves(config.upstream.totalTimeoutMs) ?? clock.now(),
+  });
   return {
     accounts,
     auditTrail: new AuditTrail(db),
@@ -96,11 +141,20 @@ export function createServices(platform: Platform, bus: EventBus) {
     capacity,
     pricing,
     ledger,
+    journal: new Journal({ db }),
+    asOf: new AsOfBalances(db),
+    ledgerBooks: new LedgerBooks(db),
+    reconciliation,
+    recall,
     funding,
+    blocks,
     metering,
     sla,
+    statements,
     routing,
     payouts,
+    claims,
+    flaggedUsage: new FlaggedUsage(db, clock),
     outbox,
     tail,
     replay,

@@ -16,8 +16,8 @@ const REFRESH_MS = 5_000;
 function balanceStream(startupId: string, { services: { bus, ledger } }: Context) {
   return latest<CreditBalance>({
     keyOf: () => startupId,
-    looksOf: ({ issuedNanoCredit, availableNanoCredit, heldNanoCredit, spentNanoCredit }) =>
-      [issuedNanoCredit, availableNanoCredit, heldNanoCredit, spentNanoCredit].join(),
+    // Where the other parts are as they were, so is this one: together they are what was issued.
+    looksOf: ({ asOf: _, ...parts }) => Object.values(parts).join(),
     listen: (tell) => bus.on("balance.changed", (change) => change.startupId === startupId && tell()),
     current: async () => [await ledger.balance(startupId)],
     pauseMs: PAUSE_MS,

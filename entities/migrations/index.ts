@@ -15,6 +15,13 @@ import { ReferenceData } from "./0013-reference-data";
 import { Access } from "./0014-access";
 import { OutboxEpoch } from "./0015-outbox-epoch";
 import { RowSecurity } from "./0016-row-security";
+import { LedgerComplete } from "./0017-ledger";
+import { Journal } from "./0018-journal";
+import { FundingTerms } from "./0019-funding-terms";
+import { BlocksAndClaims } from "./0020-blocks-and-claims";
+import { Statements } from "./0021-statements";
+import { Payouts } from "./0022-payouts";
+import { TestClock } from "./0023-test-clock";
 
 export const migrations = [
   Accounts,
@@ -33,4 +40,11 @@ export const migrations = [
   Access,
   OutboxEpoch,
   RowSecurity,
+  LedgerComplete,
+  Journal,
+  FundingTerms,
+  BlocksAndClaims,
+  Statements,
+  Payouts,
+  TestClock,
 ] as const;

@@ -1,11 +1,13 @@
 /** What can be asked of accounts. */
-import { ApiKeyScope, MemberRole, OrganisationKind } from "../enums";
+import { ApiKeyScope, ClientSegment, MemberRole, OrganisationKind } from "../enums";
 import { Email, Flag, GlobalId, Input, Instant, ListOf, Of, Span, Text, Whole } from "../fields";
 
 @Input("OrganisationCreateInput", "A new organisation.")
 export class OrganisationCreateInput {
   @Of(() => OrganisationKind, "What it comes to the marketplace for.") kind!: OrganisationKind;
   @Text("Its name, 1 to 120 characters.") name!: string;
+  @Of(() => ClientSegment, "Of a startup: how far it is; not told when left out.", { nullable: true })
+  segment?: ClientSegment | null;
 }
 
 @Input("MemberAddInput", "A person who shall act for an organisation.")

@@ -1,5 +1,6 @@
 /** What can be asked of pricing. */
-import { Exact, Input, Instant, ListOf, Text, Whole } from "../fields";
+import { PremiumReading, RateCardState, TierReading } from "../enums";
+import { Big, Exact, GlobalId, Input, Instant, ListOf, Of, Text, Whole } from "../fields";
 
 @Input("SpotPriceInput", "A spot price that was seen.")
 export class SpotPriceInput {
@@ -29,4 +30,42 @@ export class RevenueEstimateInput {
   @Text("Code of the accelerator, e.g. `H100`.") accelerator!: string;
   @Text("Region, e.g. `eu-north`; the mean of all regions when left out.", { nullable: true }) region?: string | null;
   @Whole("GPU-hours sold in the month.") monthlyGpuHours!: number;
+}
+
+@Input("PricingTierInput", "A volume tier of a rate card.")
+export class PricingTierInput {
+  @Big("The last whole GPU-hour of the month in it; left out of the last tier only.", { nullable: true }) upToGpuHours?:
+    | bigint
+    | null;
+  @Exact("What it adds to the base share, e.g. `0.02` for 2 %.") premium!: string;
+}
+
+@Input("RateCardProposeInput", "Terms for somebody else to approve.")
+export class RateCardProposeInput {
+  @GlobalId("The provider that they were negotiated with; left out: the standard terms.", { nullable: true })
+  providerId?: string | null;
+  @Instant("From when they shall hold; not in the past, and not before they are approved.") effectiveAt!: Date;
+  @Text("Why.") reason!: string;
+  @Exact("What the provider receives of the fixing before any premium, e.g. `0.85`.") baseShare!: string;
+  @Of(() => TierReading, "How a tier's premium applies to the month.") tierReading!: TierReading;
+  @Of(() => PremiumReading, "What a premium is a percentage of.") premiumReading!: PremiumReading;
+  @Exact("Credits redeem at the fixing times this; as on the standard card when left out.", { nullable: true })
+  redemptionFactor?: string | null;
+  @ListOf(() => PricingTierInput, "The volume tiers in order, at least one.") tiers!: PricingTierInput[];
+}
+
+@Input("RateCardApproveInput", "A rate card to approve.")
+export class RateCardApproveInput {
+  @GlobalId("The proposal, of somebody else.") id!: string;
+}
+
+@Input("RateCardRetireInput", "A rate card, or a proposal, to take back.")
+export class RateCardRetireInput {
+  @GlobalId("The rate card.") id!: string;
+}
+
+@Input("RateCardFilter", "Which rate cards.")
+export class RateCardFilter {
+  @GlobalId("Negotiated with this provider.", { nullable: true }) providerId?: string | null;
+  @Of(() => RateCardState, "So far.", { nullable: true }) state?: RateCardState | null;
 }

@@ -8,6 +8,18 @@ export const FacilityOpen = payload<{ facility?: FacilityView }>(
   ["BAD_USER_INPUT", "NOT_FOUND", "MULTIPLIER_OUT_OF_BOUNDS"],
 );
 
+export const FacilityClose = payload<{ facility?: FacilityView }>(
+  "FacilityClose",
+  { facility: [() => FacilityView, "The closed facility."] },
+  ["NOT_FOUND", "STATE_CONFLICT", "VERSION_CONFLICT"],
+);
+
+export const FacilityChangeLimit = payload<{ facility?: FacilityView }>(
+  "FacilityChangeLimit",
+  { facility: [() => FacilityView, "The facility with its new limit."] },
+  ["BAD_USER_INPUT", "NOT_FOUND", "STATE_CONFLICT", "VERSION_CONFLICT", "FACILITY_LIMIT_EXCEEDED"],
+);
+
 export const DrawdownCreate = payload<{ drawdown?: DrawdownView; creditLot?: CreditLotView }>(
   "DrawdownCreate",
   {
@@ -19,6 +31,8 @@ export const DrawdownCreate = payload<{ drawdown?: DrawdownView; creditLot?: Cre
     "NOT_FOUND",
     "STATE_CONFLICT",
     "FACILITY_LIMIT_EXCEEDED",
+    "COVENANT_BREACHED",
+    "COVERAGE_BELOW_FLOOR",
     "IDEMPOTENCY_KEY_REQUIRED",
     "IDEMPOTENCY_KEY_REUSED",
   ],

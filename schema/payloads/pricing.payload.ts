@@ -1,6 +1,6 @@
-/** What the mutation of pricing answers. */
+/** What the mutations of pricing answer. */
 import { payload } from "../user-error";
-import { FixingView } from "../views/pricing.view";
+import { FixingView, RateCardView } from "../views/pricing.view";
 
 export const SpotPricesRecord = payload<{ fixings?: FixingView[] }>(
   "SpotPricesRecord",
@@ -11,4 +11,22 @@ export const SpotPricesRecord = payload<{ fixings?: FixingView[] }>(
     ],
   },
   ["BAD_USER_INPUT", "NOT_FOUND"],
+);
+
+export const RateCardPropose = payload<{ rateCard?: RateCardView }>(
+  "RateCardPropose",
+  { rateCard: [() => RateCardView, "The proposal."] },
+  ["BAD_USER_INPUT", "NOT_FOUND"],
+);
+
+export const RateCardApprove = payload<{ rateCard?: RateCardView }>(
+  "RateCardApprove",
+  { rateCard: [() => RateCardView, "The rate card, approved."] },
+  ["BAD_USER_INPUT", "NOT_FOUND", "STATE_CONFLICT", "SECOND_PERSON_REQUIRED", "RATE_CARD_INSOLVENT"],
+);
+
+export const RateCardRetire = payload<{ rateCard?: RateCardView }>(
+  "RateCardRetire",
+  { rateCard: [() => RateCardView, "The rate card, retired."] },
+  ["BAD_USER_INPUT", "NOT_FOUND", "STATE_CONFLICT"],
 );

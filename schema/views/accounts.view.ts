@@ -1,6 +1,6 @@
 /** Who: organisations of the four kinds, their members and keys, and the viewer. */
 import { InterfaceType } from "type-graphql";
-import { ApiKeyScope, MemberRole, OrganisationKind } from "../enums";
+import { ApiKeyScope, ClientSegment, MemberRole, OrganisationKind } from "../enums";
 import { Email, Flag, Instant, ListOf, Of, Text, View, Whole } from "../fields";
 import { Node, typeOfNode } from "../node";
 import { connectionOf } from "../page";
@@ -25,7 +25,9 @@ const organisation = { implements: [Node, OrganisationView] };
 export class ProviderView extends OrganisationView {}
 
 @View("Startup", "An organisation that spends compute credits.", organisation)
-export class StartupView extends OrganisationView {}
+export class StartupView extends OrganisationView {
+  @Of(() => ClientSegment, "How far it is, which is all that providers learn of it.") segment!: ClientSegment;
+}
 
 @View("CapitalPartner", "An organisation that funds compute credits.", organisation)
 export class CapitalPartnerView extends OrganisationView {}

@@ -1,5 +1,5 @@
 /** What GPU time is worth: fixings, the volume tiers of the rate card, the revenue calculator's answer. */
-import { FixingFlag, PremiumReading, TierReading } from "../enums";
+import { FixingFlag, PremiumReading, RateCardState, TierReading } from "../enums";
 import { Big, Exact, Flag, Instant, ListOf, Of, Text, View, Whole } from "../fields";
 import { Money } from "../money";
 import { Node } from "../node";
@@ -26,14 +26,23 @@ export class PricingTierView {
   @Flag("Whether the premium is a floor below a negotiated rate.") negotiated!: boolean;
 }
 
-@View("RateCard", "The terms that providers are paid by.")
-export class RateCardView {
-  @Whole("Counts the rate cards.") version!: number;
-  @Instant("From when it holds.") effectiveAt!: Date;
+@View("RateCard", "The terms that providers are paid by: the standard ones, or what was negotiated with one.", {
+  implements: [Node],
+})
+export class RateCardView extends Node {
+  @Whole("Counts the standard rate cards, or those of the one that they were negotiated with.") version!: number;
+  @Flag("Whether it was negotiated; the standard one is for everybody else.") negotiated!: boolean;
+  @Of(() => RateCardState, "How far it is.") state!: RateCardState;
+  @Instant("From when it holds, once approved.") effectiveAt!: Date;
   @Exact("What a provider receives of the fixing before any premium, e.g. `0.85`.") baseShare!: string;
   @Of(() => TierReading, "How a tier's premium applies to the month.") tierReading!: TierReading;
   @Of(() => PremiumReading, "What a premium is a percentage of.") premiumReading!: PremiumReading;
   @Exact("Credits redeem at the fixing times this.") redemptionFactor!: string;
+  @ListOf(() => PricingTierView, "Its volume tiers.") tiers!: PricingTierView[];
+  @Text("Why it was proposed.") reason!: string;
+  @Instant("When it was proposed.") proposedAt!: Date;
+  @Instant("When somebody else approved it; null while nobody has.", { nullable: true }) approvedAt!: Date | null;
+  @Instant("When it was taken back; null while it was not.", { nullable: true }) retiredAt!: Date | null;
 }
 
 @View("RevenueLine", "The part of a month that is paid at one tier.")
@@ -57,3 +66,4 @@ export class RevenueEstimateView {
 }
 
 export const FixingConnection = connectionOf<FixingView>("Fixing", () => FixingView);
+export const RateCardConnection = connectionOf<RateCardView>("RateCard", () => RateCardView);

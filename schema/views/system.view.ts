@@ -1,6 +1,6 @@
 /** What the marketplace runs on at the moment. */
 import { ProcessRole } from "../enums";
-import { Instant, ListOf, Text, View, Whole } from "../fields";
+import { Instant, ListOf, Span, Text, View, Whole } from "../fields";
 
 @View("Process", "A running process of the marketplace, as it announced itself a few seconds ago.")
 export class ProcessView {
@@ -10,4 +10,11 @@ export class ProcessView {
   @Instant("When it started.") startedAt!: Date;
   @Whole("Open connections of subscribers.") sockets!: number;
   @Whole("Running subscriptions.") subscriptions!: number;
+}
+
+@View("TestClock", "The time of a test system, which runs ahead of the real one by what it was moved.")
+export class TestClockView {
+  @Instant("What time it is for the marketplace.") now!: Date;
+  @Instant("What time it really is.") realNow!: Date;
+  @Span("How far it has been moved ahead.") offset!: number;
 }

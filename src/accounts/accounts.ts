@@ -3,7 +3,7 @@ import type { EntityManager } from "typeorm";
 import { z } from "zod";
 import { ApiKey } from "../../entities/api-key";
 import { Organisation } from "../../entities/organisation";
-import type { ApiKeyScope, OrganisationKind } from "../../schema/enums";
+import type { ApiKeyScope, ClientSegment, OrganisationKind } from "../../schema/enums";
 import { nodeTypeOf } from "../../schema/node";
 import { made, recordAct } from "../audit/audit";
 import type { EventBus } from "../events/event-bus";
@@ -59,6 +59,8 @@ export interface AccountsDependencies {
   readonly db: Database;
   readonly bus: EventBus;
   readonly clock: Clock;
+  /** By which others make tokens; the same when left out. */
+  readonly realClock?: Clock;
   readonly pepper: Buffer;
   /** Where browsers find this API; null where none come. */
   readonly publicOrigin?: string | null;
@@ -79,10 +81,12 @@ export class Accounts {
   private readonly keys: KeyCache;
 
   constructor(dependencies: AccountsDependencies) {
-    const { db, clock, identityProvider = null } = dependencies;
+    const { db, clock, realClock = clock, identityProvider = null } = dependencies;
     this.sessions = new Sessions(dependencies);
     this.members = new Members({ db, clock, sessions: this.sessions });
-    this.people = identityProvider && new People({ db, clock, issuer: new Issuer({ ...identityProvider, clock }) });
+    this.people =
+      identityProvider &&
+      new People({ db, clock, realClock, issuer: new Issuer({ ...identityProvider, clock: realClock }) });
     this.publicOrigin = dependencies.publicOrigin ?? null;
     this.db = dependencies.db;
     this.bus = dependencies.bus;
@@ -117,10 +121,13 @@ export class Accounts {
   /** Errors: UNAUTHENTICATED, FORBIDDEN (operators only), BAD_USER_INPUT. */
   async createOrganisation(
     viewer: Viewer | null,
-    input: { kind: OrganisationKind; name: string },
+    input: { kind: OrganisationKind; name: string; segment?: ClientSegment | null | undefined },
   ): Promise<Organisation> {
     const known = requireKind(viewer, "WRITE", "OPERATOR");
-    const organisation = this.newOrganisation(input.kind, checked(organisationFields, input).name);
+    if (input.segment != null && input.kind !== "STARTUP") {
+      throw new DomainError("BAD_USER_INPUT", "segment: only a startup has one", { field: "segment" });
+    }
+    const organisation = this.newOrganisation(input.kind, checked(organisationFields, input).name, input.segment);
     await transaction(this.db, async (tx) => {
       await tx.insert(Organisation, organisation);
       await recordAct(tx, known, {
@@ -129,7 +136,7 @@ export class Accounts {
         subjectType: nodeTypeOf[organisation.kind],
         subjectId: organisation.id,
         organisationId: organisation.id,
-        change: made(organisation, "kind", "name"),
+        change: made(organisation, "kind", "name", "segment"),
       });
     });
     return organisation;
@@ -282,7 +289,7 @@ export class Accounts {
     return newKey(fields, this.pepper, this.clock.now());
   }
 
-  private newOrganisation(kind: OrganisationKind, name: string): Organisation {
-    return { id: newId(), kind, name, createdAt: this.clock.now(), version: 1 };
+  private newOrganisation(kind: OrganisationKind, name: string, segment?: ClientSegment | null): Organisation {
+    return { id: newId(), kind, name, segment: segment ?? "UNSPECIFIED", createdAt: this.clock.now(), version: 1 };
   }
 }

@@ -22,11 +22,14 @@ interface MemberRow {
 export class People {
   private readonly db: Database;
   private readonly clock: Clock;
+  private readonly realClock: Clock;
   private readonly issuer: Issuer;
 
-  constructor(dependencies: { db: Database; clock: Clock; issuer: Issuer }) {
+  /** `realClock` is the issuer's, which nobody moves. */
+  constructor(dependencies: { db: Database; clock: Clock; realClock: Clock; issuer: Issuer }) {
     this.db = dependencies.db;
     this.clock = dependencies.clock;
+    this.realClock = dependencies.realClock;
     this.issuer = dependencies.issuer;
   }
 
@@ -44,11 +47,16 @@ export class People {
       keyId: null,
       memberId: member.id,
       sessionId: null,
-      expiresAt: identity.expiresAt,
+      expiresAt: this.inOurTime(identity.expiresAt),
       persistedOnly: false,
     };
     if (!member.bound) await this.bind(viewer, member.id, identity);
     return viewer;
+  }
+
+  private inOurTime(at: Date): Date {
+    if (this.realClock === this.clock) return at;
+    return new Date(at.getTime() + this.clock.nowMs() - this.realClock.nowMs());
   }
 
   /** By subject, or by an address that nobody has claimed yet: from then on the address may change, or become another's. */

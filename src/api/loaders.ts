@@ -2,14 +2,27 @@
 import DataLoader from "dataloader";
 import type { Accelerator } from "../../entities/accelerator";
 import type { ApiKey } from "../../entities/api-key";
+import type { CreditLot } from "../../entities/credit-lot";
+import type { CreditNote } from "../../entities/credit-note";
+import type { Drawdown } from "../../entities/drawdown";
 import type { Endpoint } from "../../entities/endpoint";
 import type { Facility } from "../../entities/facility";
 import type { Fixing } from "../../entities/fixing";
 import type { Member } from "../../entities/member";
 import type { Offering } from "../../entities/offering";
 import type { Organisation } from "../../entities/organisation";
+import type { PayoutAttempt } from "../../entities/payout-attempt";
+import type { ServicingFee } from "../../entities/servicing-fee";
 import type { SlaTier } from "../../entities/sla-tier";
+import type { Statement } from "../../entities/statement";
+import type { StatementDispute } from "../../entities/statement-dispute";
+import type { StatementLine } from "../../entities/statement-line";
+import type { BlockFigures } from "../funding/block-book";
+import type { Coverage } from "../funding/exposure";
+import type { Reading } from "../funding/outlook";
 import type { CreditBalance, FacilityBalance } from "../ledger/ledger";
+import type { PayoutStanding } from "../payouts/payability";
+import type { ShownAccount } from "../payouts/payout-accounts";
 import type { Services } from "../services";
 
 /** Keys per statement. */
@@ -26,13 +39,26 @@ export interface Loaders {
   readonly acceleratorByCode: DataLoader<string, Accelerator>;
   readonly slaTierByCode: DataLoader<string, SlaTier>;
   readonly fixingById: DataLoader<string, Fixing>;
+  readonly statementById: DataLoader<string, Statement>;
+  readonly statementLineById: DataLoader<string, StatementLine>;
+  readonly disputesByStatementId: DataLoader<string, StatementDispute[]>;
+  readonly creditNotesByStatementId: DataLoader<string, CreditNote[]>;
   readonly facilityById: DataLoader<string, Facility>;
+  readonly lotById: DataLoader<string, CreditLot>;
+  readonly drawdownById: DataLoader<string, Drawdown>;
+  readonly coverageByFacilityId: DataLoader<string, Coverage>;
+  readonly outlookReadingByFacilityId: DataLoader<string, Reading>;
+  readonly servicingFeesByFacilityId: DataLoader<string, ServicingFee[]>;
+  readonly blockFiguresById: DataLoader<string, BlockFigures>;
   readonly facilityBalanceById: DataLoader<string, FacilityBalance>;
   readonly lotBalanceByAccountId: DataLoader<string, CreditBalance>;
+  readonly payoutStandingById: DataLoader<string, PayoutStanding>;
+  readonly payoutAttemptsById: DataLoader<string, PayoutAttempt[]>;
+  readonly payoutAccountById: DataLoader<string, ShownAccount>;
 }
 
 export function createLoaders(services: Services): Loaders {
-  const { accounts, catalog, funding, ledger, pricing, sla } = services;
+  const { accounts, blocks, catalog, funding, ledger, payouts, pricing, statements, sla } = services;
   return {
     apiKeyById: one(
       (ids) => accounts.apiKeysByIds(ids),
@@ -74,12 +100,52 @@ export function createLoaders(services: Services): Loaders {
       (ids) => pricing.fixingsByIds(ids),
       (row) => row.id,
     ),
+    statementById: one(
+      (ids) => statements.byIds(ids),
+      (row) => row.id,
+    ),
+    statementLineById: one(
+      (ids) => statements.linesByIds(ids),
+      (row) => row.id,
+    ),
+    disputesByStatementId: many(
+      (ids) => statements.disputesByStatementIds(ids),
+      (row) => row.statementId,
+    ),
+    creditNotesByStatementId: many(
+      (ids) => statements.creditNotesByStatementIds(ids),
+      (row) => row.statementId,
+    ),
     facilityById: one(
       (ids) => funding.facilitiesByIds(ids),
       (row) => row.id,
     ),
+    lotById: one(
+      (ids) => funding.lotsByIds(ids),
+      (row) => row.id,
+    ),
+    drawdownById: one(
+      (ids) => funding.drawdownsByIds(ids),
+      (row) => row.id,
+    ),
+    coverageByFacilityId: found((ids) => funding.exposure.coverageByFacilityIds(ids)),
+    outlookReadingByFacilityId: found((ids) => funding.exposure.readingsByFacilityIds(ids)),
+    servicingFeesByFacilityId: many(
+      (ids) => funding.exposure.servicingFeesByFacilityIds(ids),
+      (row) => row.facilityId,
+    ),
+    blockFiguresById: found((ids) => blocks.figures(ids)),
     facilityBalanceById: found((ids) => ledger.facilityBalances(ids)),
     lotBalanceByAccountId: found((ids) => ledger.lotBalances(ids)),
+    payoutStandingById: found((ids) => payouts.standings(ids)),
+    payoutAttemptsById: many(
+      (ids) => payouts.attemptsByPayoutIds(ids),
+      (row) => row.payoutId,
+    ),
+    payoutAccountById: one(
+      (ids) => payouts.accounts.byIds(ids),
+      (row) => row.id,
+    ),
   };
 }
 

@@ -8,7 +8,9 @@ import { BodyAborted, closeGracefully, createHttpServer } from "../platform/http
 import { newId } from "../platform/ids";
 import type { Log } from "../platform/log";
 import type { Metrics } from "../platform/metrics";
+import { sendWhole } from "../platform/whole-answer";
 import type { Services } from "../services";
+import { BANK_WEBHOOK, handleBankWebhook } from "./bank-webhook";
 import { buildApiSchema, type ResolverClasses } from "./build-schema";
 import { refusal } from "./errors";
 import { FanOut } from "./fan-out";
@@ -96,7 +98,10 @@ export async function createApiServer(dependencies: ApiDependencies): Promise<Ap
     isDraining: () => draining,
   };
   const server = createHttpServer((request, response) => {
-    response.once("finish", () => requests.inc({ status: String(response.statusCode) }));
+    // Not `finish`: the response to a body that was refused is never ended, see sendWhole.
+    response.once("close", () => {
+      if (response.headersSent) requests.inc({ status: String(response.statusCode) });
+    });
     void serve(edge, request, response);
   });
   server.on("upgrade", (request, socket, head) => upgrade(edge, sockets, request, socket, head));
@@ -140,14 +145,13 @@ async function serve(edge: Edge, request: IncomingMessage, response: ServerRespo
         : new DomainError("INTERNAL", "Something went wrong on our side. Quote the request id when you report it.");
     if (shown !== known) edge.log.error({ err: error, requestId, path: request.url }, "API request failed");
     const { status, body } = refusal(shown, requestId);
-    // What is left of an oversized body will not be read: the socket cannot carry another request.
-    if (!request.complete) response.setHeader("connection", "close");
-    answer(response, status, "application/json; charset=utf-8", body);
+    sendWhole(response, status, { "content-type": "application/json; charset=utf-8" }, body);
   }
 }
 
 async function route(edge: Edge, request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
   const path = (request.url ?? "/").split("?", 1)[0]!;
+  if (path === BANK_WEBHOOK) return handleBankWebhook(edge.services.payouts.callbacks, request, response);
   if (path === "/session") return handleSession(edge.services.accounts, request, response, requestId);
   if (path === "/graphql") {
     const { handle } = edge.events.takes(request) ? edge.events : edge.http;

@@ -27,17 +27,46 @@ export const fleetingShapes: { readonly [T in SharedTopic]: z.ZodType<FleetingTo
   }),
   "supply.changed": nothing,
   "fixing.made": nothing,
+  "lease.recalled": z.object({
+    startupId: z.string().nullable(),
+    facilityId: z.string().nullable(),
+    lotId: z.string().nullable(),
+    leases: z.array(z.object({ leaseId: z.string(), epoch: count })),
+  }),
+  "lease.returned": z.object({ leaseId: z.string(), startupId: z.string() }),
   "api-key.revoked": z.object({ keyId: z.string() }),
+  "clock.moved": z.object({ offsetMs: count }),
   "session.revoked": z.object({ sessionId: z.string() }),
   "outbox.published": z.object({ position: big, lsn: big.optional() }),
   "tenant.wrote": z.object({ tenantId: z.string(), lsn: big }),
 };
+
+const payoutChange = z.enum([
+  "SCHEDULED",
+  "SUBMITTED",
+  "IN_TRANSIT",
+  "SETTLED",
+  "RETURNED",
+  "CARRIED",
+  "HELD",
+  "RELEASED",
+  "APPROVED",
+]);
 
 export const durableShapes: { readonly [T in DurableTopic]: z.ZodType<DurableTopics[T]> } = {
   "sla.breach.opened": z.object({ breachId: z.string() }),
   "sla.breach.closed": z.object({ breachId: z.string() }),
   "capacity.window.announced": z.object({ windowId: z.string() }),
   "capacity.window.cancelled": z.object({ windowId: z.string() }),
+  "statement.changed": z.object({ statementId: z.string() }),
+  "coverage.alert.opened": z.object({ alertId: z.string() }),
+  "coverage.alert.closed": z.object({ alertId: z.string() }),
+  "block.changed": z.object({ blockId: z.string() }),
+  "payout.changed": z.object({ payoutId: z.string(), change: payoutChange }),
+  "payout.account.changed": z.object({
+    accountId: z.string(),
+    change: z.enum(["PROPOSED", "CONFIRMED", "CANCELLED"]),
+  }),
 };
 
 export const isSharedTopic = (topic: string): topic is SharedTopic => Object.hasOwn(fleetingShapes, topic);

@@ -1,4 +1,5 @@
 /** Every topic with its payload. Durable ones go through the outbox; fleeting ones only tell that something moved. */
+import type { PayoutAccountChange, PayoutChange } from "../../schema/enums";
 
 /** Written to the outbox in the transaction of the act; followed with a cursor; never lost. */
 export interface DurableTopics {
@@ -6,6 +7,15 @@ export interface DurableTopics {
   "sla.breach.closed": { breachId: string };
   "capacity.window.announced": { windowId: string };
   "capacity.window.cancelled": { windowId: string };
+  "statement.changed": { statementId: string };
+  "payout.changed": { payoutId: string; change: Exclude<PayoutChange, "STANDING"> };
+  /** A provider's bank account: also those hear of it whose word was not asked. */
+  "payout.account.changed": { accountId: string; change: Exclude<PayoutAccountChange, "STANDING"> };
+  /** Dollars no longer cover what credits may cost; of one facility its lender's business, of all together an operator's. */
+  "coverage.alert.opened": { alertId: string };
+  "coverage.alert.closed": { alertId: string };
+  /** Credit was frozen, or is not any more: its lender's business, or an operator's where it is of all lenders. */
+  "block.changed": { blockId: string };
 }
 
 /** Published after the fact on the bus; a lost one is made good by the next. */
@@ -20,7 +30,18 @@ export interface FleetingTopics {
   "supply.changed": Record<string, never>;
   /** Prices were fixed for the hour: read the newest of each place again. */
   "fixing.made": Record<string, never>;
+  /** Credit lent to relays is wanted back: at once, whatever is not set aside. The processes would see it in the ledger a second later. */
+  "lease.recalled": {
+    startupId: string | null;
+    facilityId: string | null;
+    lotId: string | null;
+    leases: readonly { leaseId: string; epoch: number }[];
+  };
+  /** A relay gave credit of a lease back, or a dead one's was taken. */
+  "lease.returned": { leaseId: string; startupId: string };
   "api-key.revoked": { keyId: string };
+  /** A test system's time was moved so far ahead of the real one. */
+  "clock.moved": { offsetMs: number };
   /** A session ended before its time. */
   "session.revoked": { sessionId: string };
   /** In this process alone: messages of others may have been lost, whatever is known by listening is to be read again. */

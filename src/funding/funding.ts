@@ -1,26 +1,36 @@
 /** The door to where credit comes from: capital partners' facilities, and the lots that drawdowns issue to startups. */
-import type { EntityManager } from "typeorm";
 import { z } from "zod";
 import { CreditLot } from "../../entities/credit-lot";
 import { Drawdown } from "../../entities/drawdown";
 import { Facility } from "../../entities/facility";
 import { Organisation } from "../../entities/organisation";
-import { organisationScope, ownerOfNew, owns, requireKind, requireScope, type Viewer } from "../accounts/viewer";
-import { made, recordAct } from "../audit/audit";
+import { checkIdempotencyKey } from "../accounts/idempotency";
+import { organisationScope, ownerOfNew, requireKind, requireScope, type Viewer } from "../accounts/viewer";
+import { type Change, changed, made, recordAct } from "../audit/audit";
 import type { EventBus } from "../events/event-bus";
+import type { Outbox } from "../events/outbox";
 import type { Ledger } from "../ledger/ledger";
+import { formatNano } from "../money/nano";
 import type { Clock } from "../platform/clock";
 import type { Database } from "../platform/database";
 import { DomainError, notFound } from "../platform/errors";
 import { isId, newId } from "../platform/ids";
-import { checked, existingId, line } from "../platform/input";
+import { checked, checkVersion, existingId, line } from "../platform/input";
 import { fetchPage, type Page, type PageRequest } from "../platform/page";
 import { readRows } from "../platform/rows";
 import { transaction } from "../platform/transaction";
-import { checkLimit, checkMultiplier, creditFor, FACILITY_LIMIT_NANO_USD_MAX } from "./facility-rules";
-import { checkIdempotencyKey, claimKey } from "./idempotency";
+import { CapitalExports } from "./capital-export";
+import { CoverageWatch } from "./coverage-watch";
+import { sumUpCreditUse } from "./credit-use";
+import { type DrawdownResult, draw, lockedFacility } from "./draw";
+import { checkConditions, type LotConditions, NO_CONDITIONS } from "./drawdown-input";
+import { type Expired, expireLots } from "./expiry";
+import { Exposure } from "./exposure";
+import { checkTerms, FACILITY_LIMIT_NANO_USD_MAX, type FacilityTerms } from "./facility-rules";
+import { checkFacilityMove } from "./facility-states";
+import { chargeServicing } from "./servicing";
 
-export interface NewFacility {
+export interface NewFacility extends Partial<FacilityTerms> {
   /** Whose it is; only an operator has to say. */
   capitalPartnerId?: string | null | undefined;
   name: string;
@@ -29,18 +39,29 @@ export interface NewFacility {
   multiplierPpm: bigint;
 }
 
-export interface NewDrawdown {
+export interface NewDrawdown extends Partial<LotConditions> {
   facilityId: string;
   startupId: string;
   amountNanoUsd: bigint;
 }
 
-export interface DrawdownResult {
-  readonly drawdown: Drawdown;
-  readonly lot: CreditLot;
-}
-
 const facilityFields = z.object({ name: line(120) });
+
+/** Of a facility whose partner says no more: no fees, no end, a floor of 1, and the whole limit for whoever asks. */
+const PLAIN_TERMS: Omit<FacilityTerms, "multiplierPpm"> = {
+  originationFeePpm: 0n,
+  servicingFeePpm: 0n,
+  tenorDays: null,
+  coverageFloorPpm: 1_000_000n,
+  startupLimitPpm: 1_000_000n,
+};
+
+export interface LotFilter {
+  readonly startupId?: string | null | undefined;
+  readonly facilityId?: string | null | undefined;
+  /** Not expired yet, and due to before this instant. */
+  readonly expiringBefore?: Date | null | undefined;
+}
 
 export interface DrawdownFilter {
   readonly startupId?: string | null | undefined;
@@ -54,12 +75,18 @@ export class Funding {
   private readonly ledger: Ledger;
   private readonly bus: EventBus;
   private readonly clock: Clock;
+  readonly exposure: Exposure;
+  readonly exports: CapitalExports;
+  readonly coverageWatch: CoverageWatch;
 
-  constructor(dependencies: { db: Database; ledger: Ledger; bus: EventBus; clock: Clock }) {
+  constructor(dependencies: { db: Database; ledger: Ledger; bus: EventBus; outbox: Outbox; clock: Clock }) {
     this.db = dependencies.db;
     this.ledger = dependencies.ledger;
     this.bus = dependencies.bus;
     this.clock = dependencies.clock;
+    this.exposure = new Exposure(dependencies);
+    this.exports = new CapitalExports({ ...dependencies, exposure: this.exposure });
+    this.coverageWatch = new CoverageWatch(dependencies);
   }
 
   /** Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT, MULTIPLIER_OUT_OF_BOUNDS. */
@@ -69,23 +96,26 @@ export class Funding {
     const capitalPartnerId = ownerOfNew(known, "CAPITAL_PARTNER", owner);
     const { name } = checked(facilityFields, input);
     checkAmount("limit", input.limitNanoUsd);
-    checkMultiplier(input.multiplierPpm);
+    const terms = termsOf(input);
+    checkTerms(terms);
     const facility: Facility = {
       id: newId(),
       capitalPartnerId,
       name,
       limitNanoUsd: input.limitNanoUsd,
       drawnNanoUsd: 0n,
-      multiplierPpm: input.multiplierPpm,
+      ...terms,
       state: "OPEN",
       openedAt: this.clock.now(),
+      closedAt: null,
       version: 1,
     };
     await transaction(this.db, async (tx) => {
       if (!(await tx.existsBy(Organisation, { id: capitalPartnerId, kind: "CAPITAL_PARTNER" }))) {
         throw notFound("capital partner", owner.field);
       }
-      await tx.insert(Facility, facility);
+      // A copy: TypeORM writes columns that have a default back into what it is given, as text.
+      await tx.insert(Facility, { ...facility });
       await this.ledger.openFacilityAccounts(tx, facility.id);
       await recordAct(tx, known, {
         at: facility.openedAt,
@@ -93,41 +123,63 @@ export class Funding {
         subjectType: "Facility",
         subjectId: facility.id,
         organisationId: capitalPartnerId,
-        change: made(facility, "name", "limitNanoUsd", "multiplierPpm"),
+        change: made(facility, "name", "limitNanoUsd", ...(Object.keys(terms) as (keyof FacilityTerms)[])),
       });
     });
     return facility;
   }
 
   /**
+   * Nothing more can be drawn on it; what was drawn stays as it is.
+   * Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, STATE_CONFLICT, VERSION_CONFLICT.
+   */
+  closeFacility(viewer: Viewer | null, id: string, expectedVersion?: number | null): Promise<Facility> {
+    const closing = { state: "CLOSED" as const, closedAt: this.clock.now() };
+    return this.change(viewer, { id, expectedVersion, action: "facility.close" }, ({ state }) => {
+      checkFacilityMove(state, "CLOSED");
+      return closing;
+    });
+  }
+
+  /**
+   * Sets what can be drawn in all, which is no less than what was drawn.
+   * Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT, STATE_CONFLICT (closed), VERSION_CONFLICT, FACILITY_LIMIT_EXCEEDED.
+   */
+  changeLimit(
+    viewer: Viewer | null,
+    input: { id: string; limitNanoUsd: bigint; expectedVersion?: number | null | undefined },
+  ): Promise<Facility> {
+    const { limitNanoUsd } = input;
+    checkAmount("limit", limitNanoUsd);
+    return this.change(viewer, { ...input, action: "facility.change-limit" }, ({ state, drawnNanoUsd }) => {
+      if (state !== "OPEN") throw new DomainError("STATE_CONFLICT", `The facility is ${state}.`);
+      if (limitNanoUsd >= drawnNanoUsd) return { limitNanoUsd };
+      throw new DomainError(
+        "FACILITY_LIMIT_EXCEEDED",
+        `${formatNano(drawnNanoUsd)} USD was drawn already: the limit cannot be less.`,
+        { field: "limit", details: { drawnNanoUsd: drawnNanoUsd.toString() } },
+      );
+    });
+  }
+
+  /**
    * Funds a startup from a facility: dollars in, one credit lot out, in one transaction, once per idempotency key of the
    * viewer's organisation. Errors: UNAUTHENTICATED, FORBIDDEN, IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_REUSED,
-   * BAD_USER_INPUT, NOT_FOUND (facility, startup), STATE_CONFLICT (closed), FACILITY_LIMIT_EXCEEDED with the figures.
+   * BAD_USER_INPUT, NOT_FOUND (facility, startup), STATE_CONFLICT (closed, blocked), FACILITY_LIMIT_EXCEEDED, COVENANT_BREACHED
+   * and COVERAGE_BELOW_FLOOR, these three with the figures.
    */
   async draw(viewer: Viewer | null, input: NewDrawdown, idempotencyKey: string): Promise<DrawdownResult> {
     const known = requireKind(viewer, "WRITE", "CAPITAL_PARTNER", "OPERATOR");
     const key = checkIdempotencyKey(idempotencyKey);
     checkAmount("amount", input.amountNanoUsd);
+    const conditions = checkConditions({ ...NO_CONDITIONS, ...input });
     const { facilityId, startupId, amountNanoUsd } = input;
-    const ids = { drawdownId: newId(), lotId: newId() };
-    const at = this.clock.now();
-    const claim = { organisationId: known.organisationId, key, operation: "draw", result: ids, at };
-    const { first, result } = await transaction(this.db, async (tx) => {
-      const earlier = await claimKey(tx, { ...claim, input: { facilityId, startupId, amountNanoUsd } });
-      if (earlier !== null) return { first: false, result: await drawnBefore(tx, earlier) };
-      const facility = await drawableFacility(tx, known, facilityId);
-      await requireStartup(tx, startupId);
-      checkLimit(facility, amountNanoUsd);
-      const result = await this.book(tx, facility, { startupId, amountNanoUsd, at, ...ids });
-      await recordAct(tx, known, {
-        at,
-        action: "drawdown.create",
-        subjectType: "Drawdown",
-        subjectId: ids.drawdownId,
-        organisationId: facility.capitalPartnerId,
-        change: made(result.drawdown, "facilityId", "startupId", "fundedNanoUsd"),
-      });
-      return { first: true, result };
+    const { db, ledger, clock } = this;
+    const { first, result } = await draw({ db, ledger, clock }, known, key, {
+      facilityId,
+      startupId,
+      amountNanoUsd,
+      conditions,
     });
     if (first) this.bus.publish("balance.changed", { startupId });
     return result;
@@ -173,11 +225,7 @@ export class Funding {
    * A startup's own, those of a capital partner's facilities, an operator's all.
    * Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT (page).
    */
-  async lots(
-    viewer: Viewer | null,
-    page: PageRequest,
-    filter: { startupId?: string | null | undefined; facilityId?: string | null | undefined } = {},
-  ): Promise<Page<CreditLot>> {
+  async lots(viewer: Viewer | null, page: PageRequest, filter: LotFilter = {}): Promise<Page<CreditLot>> {
     const known = requireKind(viewer, "READ", "STARTUP", "CAPITAL_PARTNER", "OPERATOR");
     const asked = filter.startupId == null ? null : existingId(filter.startupId, "startup");
     const startupId = known.kind === "STARTUP" ? organisationScope(known, "READ", asked) : asked;
@@ -185,6 +233,10 @@ export class Funding {
     if (startupId !== null) query.andWhere("lot.startupId = :startupId", { startupId });
     if (filter.facilityId != null) {
       query.andWhere("lot.facilityId = :facilityId", { facilityId: existingId(filter.facilityId, "facility") });
+    }
+    if (filter.expiringBefore != null) {
+      const span = { now: this.clock.now(), before: filter.expiringBefore };
+      query.andWhere("lot.expiresAt > :now AND lot.expiresAt < :before", span);
     }
     if (known.kind === "CAPITAL_PARTNER") {
       query.innerJoin(Facility, "facility", "facility.id = lot.facilityId");
@@ -202,62 +254,55 @@ export class Funding {
     return readRows(this.db, CreditLot, "WHERE id = ANY ($1)", [ids.filter(isId)]);
   }
 
-  private async book(
-    tx: EntityManager,
-    facility: Facility,
-    act: { drawdownId: string; lotId: string; startupId: string; amountNanoUsd: bigint; at: Date },
-  ): Promise<DrawdownResult> {
-    const { drawdownId, lotId, startupId, amountNanoUsd, at } = act;
-    const { id: facilityId, multiplierPpm } = facility;
-    const creditNanoCredit = creditFor(amountNanoUsd, multiplierPpm);
-    await tx.update(
-      Facility,
-      { id: facilityId },
-      { drawnNanoUsd: facility.drawnNanoUsd + amountNanoUsd, version: facility.version + 1 },
-    );
-    const drawdown: Drawdown = { id: drawdownId, facilityId, startupId, fundedNanoUsd: amountNanoUsd, drawnAt: at };
-    await tx.insert(Drawdown, drawdown);
-    const { accountId } = await this.ledger.issueLot(tx, {
-      groupId: drawdownId,
-      lotId,
-      facilityId,
-      startupId,
-      fundedNanoUsd: amountNanoUsd,
-      creditNanoCredit,
-      multiplierPpm,
-      bookedAt: at,
+  drawdownsByIds(ids: readonly string[]): Promise<Drawdown[]> {
+    return readRows(this.db, Drawdown, "WHERE id = ANY ($1)", [ids.filter(isId)]);
+  }
+
+  /** For the worker; a repeat changes nothing. */
+  expireLots(): Promise<Expired> {
+    return expireLots({ db: this.db, bus: this.bus, clock: this.clock });
+  }
+
+  /** For the worker, after each month; a repeat charges nothing. */
+  chargeServicing(): Promise<number> {
+    return chargeServicing({ db: this.db, ledger: this.ledger, clock: this.clock });
+  }
+
+  /** For the worker; a repeat counts nothing twice. */
+  sumUpUse(): Promise<number> {
+    return sumUpCreditUse(this.db);
+  }
+
+  private async change(
+    viewer: Viewer | null,
+    { id, expectedVersion, action }: { id: string; expectedVersion?: number | null | undefined; action: string },
+    rule: (facility: Facility) => Partial<Facility>,
+  ): Promise<Facility> {
+    const known = requireKind(viewer, "WRITE", "CAPITAL_PARTNER", "OPERATOR");
+    return transaction(this.db, async (tx) => {
+      const facility = await lockedFacility(tx, known, id, "id");
+      checkVersion(facility, expectedVersion);
+      const moved = rule(facility);
+      const after = { ...facility, ...moved, version: facility.version + 1 };
+      const change: Change = changed(facility, moved);
+      await tx.update(Facility, { id: facility.id }, { ...moved, version: after.version });
+      const { id: subjectId, capitalPartnerId: organisationId } = facility;
+      const at = this.clock.now();
+      await recordAct(tx, known, { at, action, subjectType: "Facility", subjectId, organisationId, change });
+      return after;
     });
-    const issued = { issuedNanoCredit: creditNanoCredit, multiplierPpm, issuedAt: at };
-    const lot: CreditLot = { id: lotId, drawdownId, facilityId, startupId, accountId, ...issued };
-    await tx.insert(CreditLot, lot);
-    return { drawdown, lot };
   }
 }
 
-/** Locked until commit: parallel draws see what the one before left of the limit. */
-async function drawableFacility(tx: EntityManager, viewer: Viewer, id: string): Promise<Facility> {
-  const facility = await tx.findOne(Facility, {
-    where: { id: existingId(id, "facility") },
-    lock: { mode: "pessimistic_write" },
-  });
-  if (facility === null || !owns(viewer, facility.capitalPartnerId)) throw notFound("facility", "facilityId");
-  if (facility.state !== "OPEN") throw new DomainError("STATE_CONFLICT", `The facility is ${facility.state}.`);
-  return facility;
-}
-
-async function requireStartup(tx: EntityManager, id: string): Promise<void> {
-  // Before its first drawdown a startup is not yet among those that the partner may read of.
-  const [row]: { known: boolean }[] = await tx.query("SELECT is_organisation($1, 'STARTUP') AS known", [
-    existingId(id, "startup"),
-  ]);
-  if (!row?.known) throw notFound("startup", "startupId");
-}
-
-async function drawnBefore(tx: EntityManager, ids: Record<string, string>): Promise<DrawdownResult> {
-  const { drawdownId, lotId } = ids as { drawdownId: string; lotId: string };
+/** What is left out is as in PLAIN_TERMS. */
+function termsOf(input: NewFacility): FacilityTerms {
   return {
-    drawdown: await tx.findOneByOrFail(Drawdown, { id: drawdownId }),
-    lot: await tx.findOneByOrFail(CreditLot, { id: lotId }),
+    multiplierPpm: input.multiplierPpm,
+    originationFeePpm: input.originationFeePpm ?? PLAIN_TERMS.originationFeePpm,
+    servicingFeePpm: input.servicingFeePpm ?? PLAIN_TERMS.servicingFeePpm,
+    tenorDays: input.tenorDays ?? PLAIN_TERMS.tenorDays,
+    coverageFloorPpm: input.coverageFloorPpm ?? PLAIN_TERMS.coverageFloorPpm,
+    startupLimitPpm: input.startupLimitPpm ?? PLAIN_TERMS.startupLimitPpm,
   };
 }
 

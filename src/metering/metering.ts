@@ -1,22 +1,31 @@
 /** The door to metering: authorise a request before it is dispatched, settle it before its last byte, answer what was used. */
-import { UsageRecord } from "../../entities/usage-record";
-import type { UsageOutcome } from "../../schema/enums";
+import type { UsageRecord } from "../../entities/usage-record";
+import type { UsageOutcome, Workload } from "../../schema/enums";
 import { organisationScope, requireKind, type Viewer } from "../accounts/viewer";
 import type { EventBus } from "../events/event-bus";
+import { Recall } from "../ledger/recall";
 import type { Clock } from "../platform/clock";
 import type { Database } from "../platform/database";
 import { DomainError } from "../platform/errors";
 import { newId } from "../platform/ids";
-import { fetchPage, type Page, type PageRequest } from "../platform/page";
+import type { Page, PageRequest } from "../platform/page";
 import type { Quote } from "../pricing/quote";
 import { sharePpm } from "../pricing/rate-card";
 import { accrualNanoUsd, chargeNanoCredit } from "../pricing/settlement";
 import { tierFor } from "../pricing/tier";
 import { gpuNanosFor } from "../pricing/token-price";
+import type { CaptureItem, HoldItem, HoldResult } from "./commit-items";
+import { type LeaseFigures, Leases } from "./leases";
 import { outlast, PATIENCE_MS } from "./outage";
+import type { Purpose } from "./purpose";
 import { SettlementQueue } from "./settlement-queue";
+import { SharedRuns } from "./shared-runs";
 import type { BoundedUsage } from "./usage-bounds";
+import { usageMembers } from "./usage-members";
+import { type UsageFilter, usageRecords } from "./usage-records";
 import { MonthlyVolume } from "./volume";
+
+export { newRequestId } from "./request-id";
 
 export interface Authorisation {
   readonly requestId: string;
@@ -24,6 +33,13 @@ export interface Authorisation {
   readonly amountNanoCredit: bigint;
   readonly rateCardId: string;
   readonly ttlMs: number;
+  /** Null: for nothing in particular, so that no lease and no lot that is kept for something pays for it. */
+  readonly purpose: Purpose | null;
+}
+
+/** What a request's credit was set aside from: a lease of this process, or null for a hold of its own in the ledger. */
+export interface Authorised {
+  readonly leaseId: string | null;
 }
 
 /** Everything that a settlement needs to know about a request that delivered something. */
@@ -35,10 +51,13 @@ export interface Delivery {
   readonly endpointId: string;
   readonly offeringId: string;
   readonly model: string;
+  readonly workload: Workload;
   readonly accelerator: string;
   readonly region: string;
   readonly quote: Quote;
   readonly heldNanoCredit: bigint;
+  /** As it was authorised. */
+  readonly leaseId: string | null;
   readonly usage: BoundedUsage;
   readonly outcome: UsageOutcome;
   readonly attempts: number;
@@ -52,26 +71,23 @@ export interface Settlement {
   readonly chargedNanoCredit: bigint;
 }
 
-export interface UsageFilter {
-  readonly startupId?: string | null;
-  readonly providerId?: string | null;
-  readonly endpointId?: string | null;
-  readonly model?: string | null;
-  readonly outcome?: UsageOutcome | null;
-  readonly period?: string | null;
-  readonly from?: Date | null;
-  readonly to?: Date | null;
-}
-
 const EXPIRED_BATCH_MAX = 200;
-
-/** A request's id: a UUIDv7 whose last three digits are free for the ids of its transfers (see ledger_leg_id). */
-export function newRequestId(): string {
-  return `${newId().slice(0, 33)}000`;
-}
 
 /** The billing month of an instant, `YYYY-MM` UTC. */
 export const periodOf = (at: Date): string => at.toISOString().slice(0, 7);
+
+export interface MeteringDependencies {
+  readonly db: Database;
+  readonly bus: EventBus;
+  readonly clock: Clock;
+  /** Unique id of this process; a new one when left out. */
+  readonly instance?: string;
+  /** Milliseconds that no clock sets back; a test may stop them. */
+  readonly upMs?: () => number;
+  readonly recall?: Recall;
+  /** What goes wrong in the background. */
+  readonly onFault?: (error: unknown) => void;
+}
 
 export class Metering {
   private readonly db: Database;
@@ -79,31 +95,132 @@ export class Metering {
   private readonly clock: Clock;
   private readonly queue: SettlementQueue;
   private readonly volume: MonthlyVolume;
+  private readonly leases: Leases;
+  /** By startup: its credit is being called back from all relays. */
+  private readonly recalls: SharedRuns;
 
-  constructor(dependencies: { db: Database; bus: EventBus; clock: Clock }) {
-    this.db = dependencies.db;
-    this.bus = dependencies.bus;
-    this.clock = dependencies.clock;
-    this.volume = new MonthlyVolume(this.db);
-    this.queue = new SettlementQueue(this.db.dedicated("settlements"), (startupIds) => {
-      for (const startupId of startupIds) this.bus.publish("balance.changed", { startupId });
+  constructor(dependencies: MeteringDependencies) {
+    const { db, bus, clock, instance = newId(), recall = new Recall({ db, bus }) } = dependencies;
+    const { upMs = () => performance.now(), onFault = () => undefined } = dependencies;
+    this.db = db;
+    this.bus = bus;
+    this.clock = clock;
+    this.volume = new MonthlyVolume(db);
+    this.queue = new SettlementQueue(db.dedicated("settlements"), (startupIds) => {
+      for (const startupId of startupIds) bus.publish("balance.changed", { startupId });
+    });
+    this.leases = new Leases({ db: db.dedicated("leases"), queue: this.queue, bus, clock, instance, upMs, onFault });
+    this.recalls = new SharedRuns(async (startupId) => {
+      await outlast(() => recall.recall({ startupId }), performance.now() + PATIENCE_MS);
     });
   }
 
   /**
-   * Sets credit aside for one request, durably, before anything is dispatched.
+   * Sets credit aside for one request before anything is dispatched: in memory from a lease of this process, or durably.
    * Errors: INSUFFICIENT_CREDITS (details.availableNanoCredit), DATABASE_UNAVAILABLE, OVERLOADED.
    */
-  async authorise(request: Authorisation): Promise<void> {
+  async authorise(request: Authorisation): Promise<Authorised> {
+    const { startupId, purpose } = request;
+    const leaseId = purpose === null ? null : this.leases.hold(startupId, purpose, request);
+    if (leaseId === null) await this.holdInLedger(request);
+    return { leaseId };
+  }
+
+  /**
+   * Charges what was delivered: capture, usage record, provider accrual and spread in one commit.
+   * The charge is bounded by the hold. Errors: SETTLEMENT_REFUSED when the hold was resolved by someone else (the sweep, or
+   * that of the lease), DATABASE_UNAVAILABLE, OVERLOADED: the client must then not see a complete answer.
+   */
+  async settle(delivery: Delivery): Promise<Settlement> {
+    try {
+      return await this.charge(delivery);
+    } catch (error) {
+      if (delivery.leaseId !== null) this.leases.doubt(delivery.leaseId, delivery.requestId);
+      throw error;
+    }
+  }
+
+  /** Releases a hold without a charge. Repeating it is harmless. Errors: DATABASE_UNAVAILABLE (the sweep releases it later). */
+  async release(requestId: string, startupId: string, { leaseId }: Authorised = { leaseId: null }): Promise<void> {
+    if (leaseId !== null) return this.leases.release(leaseId, requestId);
+    await this.queue.resolve({ holdId: requestId, resolution: "VOIDED", at: this.clock.now() });
+    this.bus.publish("balance.changed", { startupId });
+  }
+
+  /** Renews this process's leases and gives back what it does not use; each second where it relays. Errors: those of pg. */
+  beatLeases(): Promise<void> {
+    return this.leases.beat();
+  }
+
+  /** Gives all leased credit back that is not set aside; what is, follows when its requests end. */
+  returnLeases(): Promise<void> {
+    return this.leases.returnAll();
+  }
+
+  get leaseFigures(): LeaseFigures {
+    return this.leases.figures;
+  }
+
+  /** Releases holds whose request never came back, as after a crash; those that ended before `expiredBy`. Returns how many. */
+  async sweepExpiredHolds(expiredBy: Date = this.clock.now()): Promise<number> {
+    const at = this.clock.now();
+    const rows = await this.db.query<{ id: string; startup_id: string }>(
+      {
+        name: "metering-expired",
+        text: `SELECT id, startup_id FROM hold WHERE state = 'HELD' AND expires_at < $1 ORDER BY expires_at LIMIT ${EXPIRED_BATCH_MAX}`,
+      },
+      [expiredBy],
+    );
+    const results = await Promise.all(
+      rows.map((row) => this.queue.resolve({ holdId: row.id, resolution: "EXPIRED", at })),
+    );
+    for (const startupId of new Set(rows.map((row) => row.startup_id)))
+      this.bus.publish("balance.changed", { startupId });
+    return results.filter((result) => result.code === "EXPIRED" && result.fresh).length;
+  }
+
+  /** For the end of the process: leases are given back, and everything submitted is committed or refused when this resolves. */
+  async drain(): Promise<void> {
+    await this.leases.close();
+    await this.queue.drain();
+  }
+
+  /** The charged requests of a startup; the operator sees all. Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT. */
+  async usage(viewer: Viewer | null, page: PageRequest, filter: UsageFilter): Promise<Page<UsageRecord>> {
+    const { kind } = requireKind(viewer, "READ", "STARTUP", "OPERATOR");
+    const startupId = organisationScope(viewer, "READ", filter.startupId);
+    // A startup may not find out by filtering who served it.
+    const hidden = kind === "OPERATOR" ? {} : { providerId: null, endpointId: null };
+    return usageRecords(this.db, page, { ...filter, ...hidden, startupId });
+  }
+
+  /** The same records as their provider sees them; the operator sees all. Errors: as `usage`. */
+  async deliveries(viewer: Viewer | null, page: PageRequest, filter: UsageFilter): Promise<Page<UsageRecord>> {
+    const { kind } = requireKind(viewer, "READ", "PROVIDER", "OPERATOR");
+    const providerId = organisationScope(viewer, "READ", filter.providerId);
+    // Nor a provider whom it serves.
+    const hidden = kind === "OPERATOR" ? {} : { startupId: null };
+    return usageRecords(this.db, page, { ...filter, ...hidden, providerId });
+  }
+
+  private async holdInLedger(request: Authorisation): Promise<void> {
     const now = this.clock.now();
-    const result = await this.queue.hold({
+    const item: HoldItem = {
       id: request.requestId,
       startupId: request.startupId,
       amount: request.amountNanoCredit.toString(),
       rateCardId: request.rateCardId,
       placedAt: now,
       expiresAt: new Date(now.getTime() + request.ttlMs),
-    });
+      accelerators: request.purpose?.accelerators ?? null,
+      workload: request.purpose?.workload ?? null,
+    };
+    let result = await this.queue.hold(item);
+    if (isShort(result) && BigInt(result.leased ?? 0) > 0n) {
+      // Relays hold credit of this startup that nobody may be using: nobody is refused for its want before it was called back.
+      await this.recalls.run(request.startupId);
+      result = await this.queue.hold(item);
+    }
     if (result.code === "HELD") return;
     if (result.code === "HOLD_ID_REUSED") throw new Error(`hold ${request.requestId} exists with another amount`);
     throw new DomainError("INSUFFICIENT_CREDITS", "The credit that is left does not cover this request.", {
@@ -111,48 +228,23 @@ export class Metering {
     });
   }
 
-  /**
-   * Charges what was delivered: capture, usage record, provider accrual and spread in one commit.
-   * The charge is bounded by the hold. Errors: SETTLEMENT_REFUSED when the hold was resolved by someone else (the sweep),
-   * DATABASE_UNAVAILABLE, OVERLOADED: the client must then not see a complete answer.
-   */
-  async settle(delivery: Delivery): Promise<Settlement> {
+  private async charge(delivery: Delivery): Promise<Settlement> {
     const at = this.clock.now();
     const period = periodOf(at);
     const { quote } = delivery;
     const gpuNanos = gpuNanosFor(delivery.usage, quote.throughput);
     const price = chargeNanoCredit(gpuNanos, quote.fixingNanoUsdPerGpuHour, quote.card);
-    const share = sharePpm(
+    const accrualSharePpm = sharePpm(
       quote.card,
       tierFor(quote.card, (await this.monthlyGpuNanos(delivery.providerId, period, at)) + gpuNanos),
     );
-    const result = await this.queue.resolve({
-      holdId: delivery.requestId,
-      resolution: "CAPTURED",
+    const result = await this.book(delivery, {
       at,
       charge: (price < delivery.heldNanoCredit ? price : delivery.heldNanoCredit).toString(),
-      accrual: accrualNanoUsd(gpuNanos, quote.fixingNanoUsdPerGpuHour, share).toString(),
+      accrual: accrualNanoUsd(gpuNanos, quote.fixingNanoUsdPerGpuHour, accrualSharePpm).toString(),
       providerId: delivery.providerId,
       period,
-      usage: {
-        apiKeyId: delivery.apiKeyId,
-        endpointId: delivery.endpointId,
-        offeringId: delivery.offeringId,
-        fixingId: quote.fixingId,
-        model: delivery.model,
-        accelerator: delivery.accelerator,
-        region: delivery.region,
-        outcome: delivery.outcome,
-        promptTokens: delivery.usage.promptTokens,
-        completionTokens: delivery.usage.completionTokens,
-        usageBounded: delivery.usage.clamped || delivery.usage.source === "ESTIMATED",
-        gpuNanos: gpuNanos.toString(),
-        accrualSharePpm: share.toString(),
-        attempts: delivery.attempts,
-        streamed: delivery.streamed,
-        ttftMs: delivery.ttftMs,
-        durationMs: delivery.durationMs,
-      },
+      usage: usageMembers(delivery, { gpuNanos, accrualSharePpm }),
     });
     if (result.code !== "CAPTURED") {
       throw new DomainError("SETTLEMENT_REFUSED", "The hold of this request was released before it could be settled.");
@@ -164,64 +256,19 @@ export class Metering {
     return { gpuNanos, chargedNanoCredit: BigInt(result.charged) };
   }
 
-  /** Releases a hold without a charge. Repeating it is harmless. Errors: DATABASE_UNAVAILABLE (the sweep releases it later). */
-  async release(requestId: string, startupId: string): Promise<void> {
-    await this.queue.resolve({ holdId: requestId, resolution: "VOIDED", at: this.clock.now() });
-    this.bus.publish("balance.changed", { startupId });
-  }
-
-  /** Releases holds whose request never came back, as after a crash. Returns how many. */
-  async sweepExpiredHolds(): Promise<number> {
-    const at = this.clock.now();
-    const rows = await this.db.query<{ id: string; startup_id: string }>(
-      {
-        name: "metering-expired",
-        text: `SELECT id, startup_id FROM hold WHERE state = 'HELD' AND expires_at < $1 ORDER BY expires_at LIMIT ${EXPIRED_BATCH_MAX}`,
-      },
-      [at],
-    );
-    const results = await Promise.all(
-      rows.map((row) => this.queue.resolve({ holdId: row.id, resolution: "EXPIRED", at })),
-    );
-    for (const startupId of new Set(rows.map((row) => row.startup_id)))
-      this.bus.publish("balance.changed", { startupId });
-    return results.filter((result) => result.code === "EXPIRED" && result.fresh).length;
-  }
-
-  /** Everything submitted is committed or refused when this resolves. */
-  drain(): Promise<void> {
-    return this.queue.drain();
-  }
-
-  /** The charged requests of a startup; the operator sees all. Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT. */
-  async usage(viewer: Viewer | null, page: PageRequest, filter: UsageFilter): Promise<Page<UsageRecord>> {
-    const { kind } = requireKind(viewer, "READ", "STARTUP", "OPERATOR");
-    const startupId = organisationScope(viewer, "READ", filter.startupId);
-    // A startup may not find out by filtering who served it.
-    const hidden = kind === "OPERATOR" ? {} : { providerId: null, endpointId: null };
-    return this.records(page, { ...filter, ...hidden, startupId });
-  }
-
-  /** The same records as their provider sees them; the operator sees all. Errors: as `usage`. */
-  async deliveries(viewer: Viewer | null, page: PageRequest, filter: UsageFilter): Promise<Page<UsageRecord>> {
-    const { kind } = requireKind(viewer, "READ", "PROVIDER", "OPERATOR");
-    const providerId = organisationScope(viewer, "READ", filter.providerId);
-    // Nor a provider whom it serves.
-    const hidden = kind === "OPERATOR" ? {} : { startupId: null };
-    return this.records(page, { ...filter, ...hidden, providerId });
-  }
-
-  private async records(page: PageRequest, filter: UsageFilter): Promise<Page<UsageRecord>> {
-    const query = this.db.source.getRepository(UsageRecord).createQueryBuilder("u");
-    if (filter.startupId != null) query.andWhere("u.startupId = :startupId", { startupId: filter.startupId });
-    if (filter.providerId != null) query.andWhere("u.providerId = :providerId", { providerId: filter.providerId });
-    if (filter.endpointId != null) query.andWhere("u.endpointId = :endpointId", { endpointId: filter.endpointId });
-    if (filter.model != null) query.andWhere("u.model = :model", { model: filter.model });
-    if (filter.outcome != null) query.andWhere("u.outcome = :outcome", { outcome: filter.outcome });
-    if (filter.period != null) query.andWhere("u.period = :period", { period: filter.period });
-    if (filter.from != null) query.andWhere("u.completedAt >= :from", { from: filter.from });
-    if (filter.to != null) query.andWhere("u.completedAt < :to", { to: filter.to });
-    return fetchPage(this.db, query, page);
+  private async book(
+    delivery: Delivery,
+    charge: Omit<CaptureItem, "id" | "startupId" | "leaseId" | "rateCardId" | "held">,
+  ) {
+    const { requestId, startupId, leaseId } = delivery;
+    if (leaseId === null) return this.queue.resolve({ holdId: requestId, resolution: "CAPTURED", ...charge });
+    const held = delivery.heldNanoCredit.toString();
+    const item = { id: requestId, startupId, leaseId, rateCardId: delivery.quote.card.id, held, ...charge };
+    const result = await this.queue.capture(item);
+    if (result.code === "LEASE_LOST") this.leases.lost(leaseId);
+    if (result.code === "CAPTURED")
+      this.leases.captured(leaseId, requestId, { charged: BigInt(result.charged), fresh: result.fresh });
+    return result;
   }
 
   private async monthlyGpuNanos(providerId: string, period: string, at: Date): Promise<bigint> {
@@ -232,3 +279,5 @@ export class Metering {
     return this.volume.peek(providerId, period, at.getTime()) ?? 0n;
   }
 }
+
+const isShort = ({ code }: HoldResult): boolean => code === "INSUFFICIENT_CREDITS";

@@ -1,46 +1,32 @@
-/** Feeds holds and settlements to the ledger in group commits, and repeats a commit whose fate is unknown. */
+/** Feeds holds, settlements and lease acts to the ledger in group commits, and repeats a commit whose fate is unknown. */
 import type { Queryable } from "../platform/database";
 import { GroupCommit } from "../platform/group-commit";
+import {
+  type CaptureItem,
+  type CaptureResult,
+  type CommitAnswer,
+  type CommitItems,
+  type CommitResults,
+  type GrantItem,
+  type GrantResult,
+  type HoldItem,
+  type HoldResult,
+  type ItemKind,
+  itemKinds,
+  type ResolutionItem,
+  type ResolutionResult,
+  type ReturnItem,
+  type ReturnResult,
+  type UsageMembers,
+} from "./commit-items";
 import { ANSWER_TIMEOUT_MS, outlast, PATIENCE_MS, unavailable } from "./outage";
 
-/** As `ledger_place_holds` takes it. */
-export interface HoldItem {
-  readonly id: string;
-  readonly startupId: string;
-  readonly amount: string;
-  readonly rateCardId: string;
-  readonly placedAt: Date;
-  readonly expiresAt: Date;
+interface Item {
+  readonly kind: ItemKind;
+  readonly content: CommitItems[ItemKind];
+  readonly submittedMs: number;
 }
-
-/** As `ledger_resolve_holds` takes it, with the usage record beside a capture. */
-export interface ResolutionItem {
-  readonly holdId: string;
-  readonly resolution: "CAPTURED" | "VOIDED" | "EXPIRED";
-  readonly at: Date;
-  readonly charge?: string;
-  readonly accrual?: string;
-  readonly providerId?: string;
-  readonly period?: string;
-  readonly usage?: Readonly<Record<string, unknown>>;
-}
-
-export interface HoldResult {
-  readonly code: "HELD" | "INSUFFICIENT_CREDITS" | "HOLD_ID_REUSED";
-  /** What was available when its turn came, with INSUFFICIENT_CREDITS. */
-  readonly available: string | null;
-}
-
-export interface ResolutionResult {
-  readonly code: "CAPTURED" | "VOIDED" | "EXPIRED" | "HOLD_NOT_FOUND" | "HOLD_NOT_OPEN";
-  readonly charged: string;
-  readonly spread: string;
-  /** False when an earlier commit had resolved the hold already. */
-  readonly fresh: boolean;
-}
-
-type Item = ({ hold: HoldItem } | { resolution: ResolutionItem }) & { readonly submittedMs: number };
-type Result = HoldResult | ResolutionResult;
+type Result = CommitResults[ItemKind];
 /** A failure of one item must not be that of the other 255, so it is an answer. */
 type Outcome = { result: Result } | { failure: unknown };
 
@@ -50,10 +36,11 @@ const REFUSE_HOLDS_AFTER_MS = 200;
 
 const statement = {
   name: "metering-commit",
-  text: "SELECT metering_commit($1, $2, $3) AS answer",
+  text: "SELECT metering_commit($1) AS answer",
   query_timeout: ANSWER_TIMEOUT_MS,
 };
 
+/** Each method's errors: DATABASE_UNAVAILABLE, OVERLOADED, what PostgreSQL refuses. */
 export class SettlementQueue {
   private readonly queue: GroupCommit<Item, Outcome>;
   private failingSinceMs: number | null = null;
@@ -70,17 +57,27 @@ export class SettlementQueue {
     });
   }
 
-  /** Errors: DATABASE_UNAVAILABLE, OVERLOADED, what PostgreSQL refuses. */
   async hold(item: HoldItem): Promise<HoldResult> {
     const failingMs = this.failingSinceMs === null ? 0 : performance.now() - this.failingSinceMs;
     // Nothing in flight means that nobody is trying: this hold then finds out whether the database is back.
     if (this.committing && failingMs > REFUSE_HOLDS_AFTER_MS) throw unavailable();
-    return (await this.submit({ hold: item, submittedMs: performance.now() })) as HoldResult;
+    return this.submit("holds", item);
   }
 
-  /** Errors: DATABASE_UNAVAILABLE, OVERLOADED, what PostgreSQL refuses. */
-  async resolve(item: ResolutionItem): Promise<ResolutionResult> {
-    return (await this.submit({ resolution: item, submittedMs: performance.now() })) as ResolutionResult;
+  resolve(item: ResolutionItem): Promise<ResolutionResult> {
+    return this.submit("resolutions", item);
+  }
+
+  capture(item: CaptureItem): Promise<CaptureResult> {
+    return this.submit("captures", item);
+  }
+
+  grant(item: GrantItem): Promise<GrantResult> {
+    return this.submit("grants", item);
+  }
+
+  giveBack(item: ReturnItem): Promise<ReturnResult> {
+    return this.submit("returns", item);
   }
 
   drain(): Promise<void> {
@@ -91,10 +88,10 @@ export class SettlementQueue {
     return this.queue.queued;
   }
 
-  private async submit(item: Item): Promise<Result> {
-    const outcome = await this.queue.submit(item);
+  private async submit<Kind extends ItemKind>(kind: Kind, content: CommitItems[Kind]): Promise<CommitResults[Kind]> {
+    const outcome = await this.queue.submit({ kind, content, submittedMs: performance.now() });
     if ("failure" in outcome) throw outcome.failure;
-    return outcome.result;
+    return outcome.result as CommitResults[Kind];
   }
 
   private async commit(items: Item[]): Promise<Outcome[]> {
@@ -106,9 +103,9 @@ export class SettlementQueue {
     return items.map((item) => (hopeless.has(item) ? { failure: unavailable() } : (outcomes.next().value as Outcome)));
   }
 
-  /** In an outage: a hold that queued behind the failing commit is refused unsent, a settlement once its patience is over. */
+  /** In an outage: a hold that queued behind the failing commit is refused unsent, all else once its patience is over. */
   private hasWaitedEnough(item: Item): boolean {
-    if ("hold" in item) return item.submittedMs <= this.lastLossMs;
+    if (item.kind === "holds") return item.submittedMs <= this.lastLossMs;
     return performance.now() - item.submittedMs > PATIENCE_MS;
   }
 
@@ -125,18 +122,11 @@ export class SettlementQueue {
 
   /** Every id in the batch was made by the caller, so repeating a batch that did commit changes nothing and answers the same. */
   private async send(items: readonly Item[]): Promise<Result[]> {
-    const holds = items.flatMap((item) => ("hold" in item ? [item.hold] : []));
-    const settled = items.flatMap((item) => ("hold" in item ? [] : [item.resolution]));
-    const values = [
-      JSON.stringify(settled.map(({ usage: _, ...resolution }) => resolution)),
-      JSON.stringify(
-        settled.flatMap(({ usage }, index) => (usage === undefined ? [] : [{ ord: index + 1, ...usage }])),
-      ),
-      JSON.stringify(holds),
-    ];
+    const turns = inLeaseOrder(items);
+    const { batch, startupIds } = batchOf(turns);
     const untilMs = Math.max(...items.map((item) => item.submittedMs)) + PATIENCE_MS;
     const rows = await outlast(
-      () => this.db.query<{ answer: { holds: HoldResult[]; resolutions: ResolutionResult[] } }>(statement, values),
+      () => this.db.query<{ answer: CommitAnswer }>(statement, [batch]),
       untilMs,
       () => {
         this.lastLossMs = performance.now();
@@ -145,12 +135,48 @@ export class SettlementQueue {
     );
     this.failingSinceMs = null;
     const { answer } = rows[0]!;
-    this.afterHolds(
-      new Set(holds.filter((_, index) => answer.holds[index]?.code === "HELD").map((hold) => hold.startupId)),
-    );
-    const [nextHold, nextResolution] = [answer.holds.values(), answer.resolutions.values()];
-    return items.map((item) => ("hold" in item ? nextHold : nextResolution).next().value as Result);
+    this.afterHolds(new Set(startupIds.filter((_, index) => answer.holds[index]?.code === "HELD")));
+    const next = {} as Record<ItemKind, Iterator<Result>>;
+    for (const kind of itemKinds) next[kind] = answer[kind].values();
+    const results = new Map(turns.map((item) => [item, next[item.kind].next().value as Result]));
+    return items.map((item) => results.get(item)!);
   }
+}
+
+/**
+ * Leases are locked in the order of their ids by beats and recalls. A return or a grant that came in another order could
+ * wait for one of these in a circle: measured with 150 leases called back at once, each such circle was a second's stall.
+ */
+function inLeaseOrder(items: readonly Item[]): readonly Item[] {
+  if (!items.some(({ kind }) => kind === "returns" || kind === "grants")) return items;
+  const leaseIdOf = ({ content }: Item) => ("leaseId" in content ? content.leaseId : "");
+  const acts = items.filter(({ kind }) => kind === "returns" || kind === "grants");
+  acts.sort((a, b) => (leaseIdOf(a) < leaseIdOf(b) ? -1 : 1));
+  return [...items.filter(({ kind }) => kind !== "returns" && kind !== "grants"), ...acts];
+}
+
+/** The statement's argument, and whose the holds in it are. */
+function batchOf(items: readonly Item[]): { batch: string; startupIds: string[] } {
+  const contents: Record<ItemKind, unknown[]> = { resolutions: [], captures: [], returns: [], grants: [], holds: [] };
+  const usages: Record<"resolutions" | "captures", [index: number, usage: UsageMembers][]> = {
+    resolutions: [],
+    captures: [],
+  };
+  const startupIds: string[] = [];
+  for (const { kind, content } of items) {
+    if (kind === "holds") startupIds.push((content as HoldItem).startupId);
+    if (kind === "resolutions" || kind === "captures") {
+      const { usage, ...bare } = content as ResolutionItem | CaptureItem;
+      if (usage !== undefined) usages[kind].push([contents[kind].length, usage]);
+      contents[kind].push(bare);
+    } else contents[kind].push(content);
+  }
+  // They are numbered from 1, resolutions first.
+  const ordered = [
+    ...usages.resolutions.map(([index, usage]) => ({ ord: index + 1, ...usage })),
+    ...usages.captures.map(([index, usage]) => ({ ord: contents.resolutions.length + index + 1, ...usage })),
+  ];
+  return { batch: JSON.stringify({ ...contents, usages: ordered }), startupIds };
 }
 
 /** Data exceptions (22…) and violated constraints (23…) lie in an item; anything else would befall every half too. */

@@ -18,6 +18,9 @@ export interface BoundedUsage {
   clamped: boolean;
   /** REPORTED only if both figures were usable. */
   source: "REPORTED" | "ESTIMATED";
+  /** What the provider said, where it was a whole number; null when it said nothing of the kind. */
+  claimedPromptTokens: number | null;
+  claimedCompletionTokens: number | null;
 }
 
 /** Tokens that a model's chat template adds around the messages. */
@@ -50,6 +53,8 @@ export function boundUsage(reported: unknown, evidence: UsageEvidence): BoundedU
     completionTokens: completion.tokens,
     clamped: malformed || prompt.clamped || completion.clamped,
     source: prompt.usable && completion.usable ? "REPORTED" : "ESTIMATED",
+    claimedPromptTokens: prompt.claimed,
+    claimedCompletionTokens: completion.claimed,
   };
 }
 
@@ -61,11 +66,13 @@ function completionTokensMax({ deliveredBytes, contentChunks, maxCompletionToken
 
 function bound(claim: unknown, tokensMax: number, estimate: number) {
   const missing = claim === undefined || claim === null;
-  const usable = typeof claim === "number" && Number.isSafeInteger(claim) && claim >= 0;
+  const claimed = typeof claim === "number" && Number.isSafeInteger(claim) ? claim : null;
+  const usable = claimed !== null && claimed >= 0;
   return {
+    claimed,
     usable,
-    tokens: Math.min(usable ? claim : estimate, tokensMax),
-    clamped: usable ? claim > tokensMax : !missing,
+    tokens: Math.min(usable ? claimed : estimate, tokensMax),
+    clamped: usable ? claimed > tokensMax : !missing,
   };
 }
 

@@ -1,88 +1,155 @@
-/** The door to what providers have earned: one accrual per provider and billing month. */
+/** The door to payouts: what is due to providers, how far it is on its way to them, and the run that hands it over. */
+import { z } from "zod";
+import { Payout } from "../../entities/payout";
+import { PayoutAttempt } from "../../entities/payout-attempt";
+import type { PayoutState } from "../../schema/enums";
+import { checkIdempotencyKey, claimKey } from "../accounts/idempotency";
 import { organisationScope, requireKind, type Viewer } from "../accounts/viewer";
+import { recordAct } from "../audit/audit";
+import type { Clock } from "../platform/clock";
 import type { Database } from "../platform/database";
-import { checkPage, type Page, type PageRequest } from "../platform/page";
-import { checkPeriod, dueAt } from "./period";
+import { isId, newId } from "../platform/ids";
+import { checked, line } from "../platform/input";
+import { fetchPage, type Page, type PageRequest } from "../platform/page";
+import { readRows } from "../platform/rows";
+import { asSystem } from "../platform/tenancy";
+import { transaction } from "../platform/transaction";
+import { checkPeriod } from "../statements/period";
+import type { Accruals } from "./accruals";
+import type { BankCallbacks } from "./bank-callbacks";
+import { type PayoutRules, type PayoutStanding, standingsOf } from "./payability";
+import type { PayoutAccounts } from "./payout-accounts";
+import type { PayoutActs } from "./payout-acts";
+import { exportPayouts, type PayoutExport } from "./payout-export";
+import type { PayoutRun, RunResult } from "./payout-run";
 
-export interface Accrual {
-  /** The ledger account that it is kept in. */
-  readonly id: string;
-  readonly providerId: string;
-  /** `YYYY-MM`, UTC. */
-  readonly period: string;
-  readonly accruedNanoUsd: bigint;
-  readonly requests: number;
-  readonly gpuNanos: bigint;
-  readonly dueAt: Date;
+export interface PayoutFilter {
+  readonly providerId?: string | null | undefined;
+  readonly state?: PayoutState | null | undefined;
+  readonly period?: string | null | undefined;
 }
 
-interface AccrualRow {
-  id: string;
-  provider_id: string;
-  period: string;
-  accrued: string;
-  requests: string;
-  gpu_nanos: string;
+/** What a run that an operator asked for has handed over. */
+export interface RunSummary {
+  readonly submitted: number;
+  readonly amountNanoUsd: bigint;
 }
 
-/** Payable accounts are opened by the ledger with random ids, so the month leads the order and the id only parts equals. */
-const statement = (backwards: boolean) => ({
-  name: backwards ? "payouts-accruals-backwards" : "payouts-accruals",
-  text: `SELECT a.id, a.organisation_id AS provider_id, a.period, a.credits_posted AS accrued, u.requests, u.gpu_nanos
-           FROM ledger_account a
-          CROSS JOIN LATERAL (
-            SELECT count(*) AS requests, coalesce(sum(r.gpu_nanos), 0) AS gpu_nanos
-              FROM usage_record r WHERE r.provider_id = a.organisation_id AND r.period = a.period) u
-          WHERE a.kind = 'PROVIDER_PAYABLE' AND a.credits_posted > 0
-            AND ($1::uuid IS NULL OR a.organisation_id = $1)
-            AND ($2::text IS NULL OR a.period = $2)
-            AND ($3::uuid IS NULL OR (a.period, a.id) < (SELECT c.period, c.id FROM ledger_account c WHERE c.id = $3))
-            AND ($4::uuid IS NULL OR (a.period, a.id) > (SELECT c.period, c.id FROM ledger_account c WHERE c.id = $4))
-          ORDER BY a.period ${backwards ? "ASC" : "DESC"}, a.id ${backwards ? "ASC" : "DESC"}
-          LIMIT $5`,
-});
+const noteField = z.object({ note: line(500) });
+
+export interface PayoutsDependencies {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly rules: PayoutRules;
+  readonly run: PayoutRun;
+  readonly acts: PayoutActs;
+  readonly accounts: PayoutAccounts;
+  readonly accruals: Accruals;
+  readonly callbacks: BankCallbacks;
+}
 
 export class Payouts {
-  private readonly db: Database;
+  readonly acts: PayoutActs;
+  readonly accounts: PayoutAccounts;
+  readonly accruals: Accruals;
+  readonly callbacks: BankCallbacks;
 
-  constructor(dependencies: { db: Database }) {
-    this.db = dependencies.db;
+  constructor(private readonly dependencies: PayoutsDependencies) {
+    this.acts = dependencies.acts;
+    this.accounts = dependencies.accounts;
+    this.accruals = dependencies.accruals;
+    this.callbacks = dependencies.callbacks;
   }
 
-  /**
-   * A provider's own, an operator's all; the newest month first.
-   * Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT (page, period).
-   */
-  async accruals(
-    viewer: Viewer | null,
-    page: PageRequest,
-    filter: { providerId?: string | null | undefined; period?: string | null | undefined } = {},
-  ): Promise<Page<Accrual>> {
+  /** A provider's own, an operator's all. Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT (page, period). */
+  async page(viewer: Viewer | null, page: PageRequest, filter: PayoutFilter = {}): Promise<Page<Payout>> {
     const known = requireKind(viewer, "READ", "PROVIDER", "OPERATOR");
     const providerId = organisationScope(known, "READ", filter.providerId);
-    const period = filter.period == null ? null : checkPeriod(filter.period);
-    const { size, backwards, after, before } = checkPage(page);
-    const values = [providerId, period, after, before, size + 1];
-    const found = await this.db.query<AccrualRow>(statement(backwards), values);
-    const more = found.length > size;
-    const rows = found.slice(0, size).map(accrualOf);
-    if (backwards) rows.reverse();
-    return {
-      rows,
-      hasNextPage: backwards ? before !== null : more,
-      hasPreviousPage: backwards ? more : after !== null,
-    };
+    const { state, period } = filter;
+    const query = this.dependencies.db.source.getRepository(Payout).createQueryBuilder("payout");
+    if (providerId !== null) query.andWhere("payout.providerId = :providerId", { providerId });
+    if (state != null) query.andWhere("payout.state = :state", { state });
+    if (period != null) query.andWhere("payout.period = :period", { period: checkPeriod(period) });
+    return fetchPage(this.dependencies.db, query, page);
   }
-}
 
-function accrualOf(row: AccrualRow): Accrual {
-  return {
-    id: row.id,
-    providerId: row.provider_id,
-    period: row.period,
-    accruedNanoUsd: BigInt(row.accrued),
-    requests: Number(row.requests),
-    gpuNanos: BigInt(row.gpu_nanos),
-    dueAt: dueAt(row.period),
-  };
+  /** Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT (period, too many rows). */
+  export(viewer: Viewer | null, filter: Omit<PayoutFilter, "state"> = {}): Promise<PayoutExport> {
+    return exportPayouts(this.dependencies.db, viewer, filter);
+  }
+
+  /** Not settled yet, oldest first: where the stream of changes starts. Errors: UNAUTHENTICATED, FORBIDDEN. */
+  standing(viewer: Viewer | null): Promise<Payout[]> {
+    const providerId = organisationScope(requireKind(viewer, "READ", "PROVIDER", "OPERATOR"), "READ");
+    const which = "WHERE state NOT IN ('SETTLED','CARRIED') AND ($1::uuid IS NULL OR provider_id = $1) ORDER BY id";
+    return readRows(this.dependencies.db, Payout, which, [providerId]);
+  }
+
+  /** Loader sources: in no order, unknown ids left out, nobody authorised. */
+  byIds(ids: readonly string[]): Promise<Payout[]> {
+    return readRows(this.dependencies.db, Payout, "WHERE id = ANY ($1)", [ids.filter(isId)]);
+  }
+
+  attemptsByPayoutIds(ids: readonly string[]): Promise<PayoutAttempt[]> {
+    const which = "WHERE payout_id = ANY ($1) ORDER BY number";
+    return readRows(this.dependencies.db, PayoutAttempt, which, [ids.filter(isId)]);
+  }
+
+  async standings(ids: readonly string[]): Promise<Map<string, PayoutStanding>> {
+    const { db, rules, clock } = this.dependencies;
+    return standingsOf(db.source.manager, await this.byIds(ids), rules, clock.now());
+  }
+
+  /** What is due and free to go, now. For the worker. */
+  async runDue(): Promise<RunResult> {
+    const result = await this.dependencies.run.run();
+    const { faults } = result;
+    if (faults.length === 0) return result;
+    const [first] = faults;
+    const why = first instanceof Error ? first.message : String(first);
+    throw new AggregateError(faults, `${faults.length} payout(s) wait for the next run: ${why}`);
+  }
+
+  /** The same at an operator's word, once per key. Errors: UNAUTHENTICATED, FORBIDDEN, IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_REUSED. */
+  async runNow(viewer: Viewer | null, note: string | null, idempotencyKey: string): Promise<RunSummary> {
+    const known = requireKind(viewer, "WRITE", "OPERATOR");
+    const { db, clock, run } = this.dependencies;
+    const told = note === null ? null : checked(noteField, { note }).note;
+    const at = clock.now();
+    const claim = {
+      organisationId: known.organisationId,
+      key: checkIdempotencyKey(idempotencyKey),
+      operation: "payoutRun",
+      input: { note: told ?? "" },
+      result: { runId: newId() },
+      at,
+    };
+    const { fresh, runId } = await transaction(db, async (tx) => {
+      const earlier = await claimKey(tx, claim);
+      if (earlier !== null) return { fresh: false, runId: earlier.runId! };
+      await recordAct(tx, known, {
+        at,
+        action: "payout.run",
+        subjectType: "Operator",
+        subjectId: known.organisationId,
+        organisationId: known.organisationId,
+        change: { runId: { to: claim.result.runId }, ...(told === null ? {} : { note: { to: told } }) },
+      });
+      return { fresh: true, runId: claim.result.runId };
+    });
+    // A run is the system's: it writes down payments of every provider.
+    if (fresh) await asSystem(() => run.run(runId));
+    return this.summaryOf(runId);
+  }
+
+  private async summaryOf(runId: string): Promise<RunSummary> {
+    const [row] = await this.dependencies.db.query<{ submitted: number; amount: string }>(
+      {
+        name: "payouts-run-summary",
+        text: "SELECT count(*)::int AS submitted, coalesce(sum(amount_nano_usd), 0) AS amount FROM payout_attempt WHERE run_id = $1",
+      },
+      [runId],
+    );
+    return { submitted: row!.submitted, amountNanoUsd: BigInt(row!.amount) };
+  }
 }

@@ -29,6 +29,21 @@ const databaseUrls = z
   .transform((text) => text.split(",").map((url) => url.trim()))
   .pipe(z.array(z.url({ protocol: /^postgres(ql)?$/ })));
 
+/** One for each bank that calls us, or two while one is exchanged for another. */
+const webhookSecrets = z
+  .string()
+  .transform((text) => text.split(",").map((secret) => secret.trim()))
+  .pipe(
+    z.array(
+      z
+        .string()
+        .regex(
+          /^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/,
+          "must be whsec_ and 24 to 64 bytes in base64, e.g. of openssl rand -base64 32",
+        ),
+    ),
+  );
+
 const redisUrl = z.string().superRefine((text, context) => {
   try {
     parseRedisUrl(text);
@@ -70,7 +85,22 @@ export const environmentSchema = z.object({
   SLA_PROBE_INTERVAL_MS: ms.default(15_000),
   SLA_EVALUATION_INTERVAL_MS: ms.default(5_000),
   DRAIN_GRACE_MS: ms.default(10_000),
+  PERIOD_CLOSE_AFTER_HOURS: z.coerce.number().int().min(0).max(240).default(6),
+  STATEMENT_REVIEW_DAYS: z.coerce.number().int().min(0).max(25).default(3),
+  STATEMENT_HOLDBACK_PPM: z.coerce.number().int().min(0).max(500_000).default(0),
+  NODE_ENV: z.string().min(1).optional(),
+  TEST_CLOCK: z.enum(["on", "off"]).default("off"),
   OUTBOX_RETENTION_DAYS: z.coerce.number().int().min(1).max(3_650).default(30),
+  PAYOUT_RAIL: z.enum(["simulated-bank", "pain.001"]).optional(),
+  PAYOUT_BANK_URL: z.url({ protocol: /^https?$/ }).optional(),
+  PAYOUT_CALLBACK_SECRET: webhookSecrets.optional(),
+  PAYOUT_DIRECTORY: z.string().min(1).optional(),
+  PAYOUT_DEBTOR_NAME: z.string().min(1).max(140).optional(),
+  PAYOUT_DEBTOR_IBAN: z.string().min(15).max(42).optional(),
+  PAYOUT_DEBTOR_BIC: z.string().min(8).max(11).optional(),
+  PAYOUT_RUN_INTERVAL_MS: ms.default(60_000),
+  PAYOUT_COOLING_HOURS: z.coerce.number().int().min(0).max(720).default(72),
+  PAYOUT_APPROVAL_LIMIT_USD: z.coerce.number().int().min(0).max(1_000_000_000).default(50_000),
 });
 
 export type Environment = z.output<typeof environmentSchema>;
@@ -114,8 +144,36 @@ export interface Config {
   };
   readonly sla: { readonly probeIntervalMs: number; readonly evaluationIntervalMs: number };
   readonly drainGraceMs: number;
+  readonly statements: {
+    /** After a month's end, for usage that is settled late, before the worker closes it. */
+    readonly closeAfterMs: number;
+    /** How long a provider may object. */
+    readonly reviewDays: number;
+    /** Kept back of each statement and paid two months later, parts per million. */
+    readonly holdbackPpm: bigint;
+  };
+  /** Whether operators may move the marketplace's time ahead; never in production. */
+  readonly testClock: boolean;
   /** How long a reader of a durable stream may be away and miss nothing. */
   readonly outboxRetentionDays: number;
+  readonly payouts: {
+    /** Null: payouts are scheduled, and none leaves. */
+    readonly rail:
+      | { readonly kind: "simulated-bank"; readonly bankUrl: string }
+      | {
+          readonly kind: "pain.001";
+          readonly directory: string;
+          readonly debtor: { readonly name: string; readonly iban: string; readonly bic: string };
+        }
+      | null;
+    /** Any of them may have signed what a bank sends. */
+    readonly callbackSecrets: readonly string[];
+    readonly runIntervalMs: number;
+    /** How long nothing is paid to a provider after a change of its bank account. */
+    readonly coolingMs: number;
+    /** A payout of more needs two operators. */
+    readonly approvalLimitNanoUsd: bigint;
+  };
 }
 
 /** Thrown with every fault at once, one per line. `bin/` prints it and exits 78 (EX_CONFIG). */
@@ -144,9 +202,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return freeze(parsed.data);
 }
 
-/** The URL of a database holds a password: a fault in it is told without repeating it. */
+/** The URL of a database holds a password: a fault in it, or in a secret, is told without repeating it. */
 function gotten(name: string, given: Readonly<Record<string, string | undefined>>): string {
-  return ["DATABASE_URL", "DATABASE_REPLICA_URLS", "REDIS_URL"].includes(name)
+  return ["DATABASE_URL", "DATABASE_REPLICA_URLS", "REDIS_URL", "PAYOUT_CALLBACK_SECRET"].includes(name)
     ? ""
     : ` (got ${JSON.stringify(given[name])})`;
 }
@@ -169,8 +227,21 @@ function crossChecks(env: Environment): string[] {
       "OIDC_ISSUER: must be https, or http on this machine: whoever changes its keys on the way logs in as anybody",
     );
   }
+  if (env.TEST_CLOCK === "on" && env.NODE_ENV === "production") {
+    faults.push("TEST_CLOCK: must be off with NODE_ENV=production: time that was moved cannot be moved back");
+  }
+  if (env.PAYOUT_RAIL !== undefined) {
+    for (const name of railNeeds[env.PAYOUT_RAIL]) {
+      if (env[name] === undefined) faults.push(`${name}: goes with PAYOUT_RAIL=${env.PAYOUT_RAIL}`);
+    }
+  }
   return faults;
 }
+
+const railNeeds = {
+  "simulated-bank": ["PAYOUT_BANK_URL", "PAYOUT_CALLBACK_SECRET"],
+  "pain.001": ["PAYOUT_DIRECTORY", "PAYOUT_DEBTOR_NAME", "PAYOUT_DEBTOR_IBAN", "PAYOUT_DEBTOR_BIC"],
+} as const;
 
 function isSafeIssuer({ protocol, hostname }: URL): boolean {
   return protocol === "https:" || ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
@@ -214,6 +285,27 @@ function freeze(env: Environment): Config {
       evaluationIntervalMs: env.SLA_EVALUATION_INTERVAL_MS,
     }),
     drainGraceMs: env.DRAIN_GRACE_MS,
+    statements: Object.freeze({
+      closeAfterMs: env.PERIOD_CLOSE_AFTER_HOURS * 3_600_000,
+      reviewDays: env.STATEMENT_REVIEW_DAYS,
+      holdbackPpm: BigInt(env.STATEMENT_HOLDBACK_PPM),
+    }),
+    testClock: env.TEST_CLOCK === "on",
     outboxRetentionDays: env.OUTBOX_RETENTION_DAYS,
+    payouts: Object.freeze({
+      rail: railOf(env),
+      callbackSecrets: Object.freeze(env.PAYOUT_CALLBACK_SECRET ?? []),
+      runIntervalMs: env.PAYOUT_RUN_INTERVAL_MS,
+      coolingMs: env.PAYOUT_COOLING_HOURS * 3_600_000,
+      approvalLimitNanoUsd: BigInt(env.PAYOUT_APPROVAL_LIMIT_USD) * 1_000_000_000n,
+    }),
   });
+}
+
+/** What each needs has been checked. */
+function railOf(env: Environment): Config["payouts"]["rail"] {
+  if (env.PAYOUT_RAIL === undefined) return null;
+  if (env.PAYOUT_RAIL === "simulated-bank") return { kind: env.PAYOUT_RAIL, bankUrl: env.PAYOUT_BANK_URL! };
+  const debtor = { name: env.PAYOUT_DEBTOR_NAME!, iban: env.PAYOUT_DEBTOR_IBAN!, bic: env.PAYOUT_DEBTOR_BIC! };
+  return { kind: env.PAYOUT_RAIL, directory: resolve(env.PAYOUT_DIRECTORY!), debtor };
 }

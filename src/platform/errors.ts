@@ -56,6 +56,11 @@ export const errorTable = {
     "The same key came with another input. Use a new key for a new act.",
   ),
   STATE_CONFLICT: row(409, "invalid_request_error", "The object's state does not allow this act."),
+  PERIOD_CLOSED: row(
+    409,
+    "invalid_request_error",
+    "The month's books are closed. What comes late is booked into the first open month.",
+  ),
   VERSION_CONFLICT: row(
     409,
     "invalid_request_error",
@@ -63,10 +68,36 @@ export const errorTable = {
   ),
   ALREADY_EXISTS: row(409, "invalid_request_error", "An object with this identity exists already."),
   FACILITY_LIMIT_EXCEEDED: row(409, "invalid_request_error", "The drawdown would take the facility over its limit."),
+  COVERAGE_BELOW_FLOOR: row(
+    409,
+    "invalid_request_error",
+    "The dollars behind the facility's credits would not cover what they may cost providers; the message has the figures.",
+  ),
+  COVENANT_BREACHED: row(
+    409,
+    "invalid_request_error",
+    "The act would break a covenant of the facility; the message says which, and what would fit.",
+  ),
+  BLOCK_EXCEEDS_AVAILABLE: row(
+    409,
+    "invalid_request_error",
+    "More credit was to be blocked than is free. Leave the amount out to block everything.",
+  ),
   MULTIPLIER_OUT_OF_BOUNDS: row(
     400,
     "invalid_request_error",
     "Each dollar becomes 1.25 to 1.50 of credit; the multiplier must lie between.",
+  ),
+  RATE_CARD_INSOLVENT: row(
+    409,
+    "invalid_request_error",
+    "The rate card could owe providers more than was funded; the message has the figures.",
+  ),
+  SECOND_PERSON_REQUIRED: row(409, "invalid_request_error", "Whoever proposed this cannot approve it: another must."),
+  STATEMENT_MISMATCH: row(
+    409,
+    "invalid_request_error",
+    "Usage, lines and ledger do not say the same of the month; the message has the figures. Nothing was changed.",
   ),
   UPSTREAM_URL_REFUSED: row(
     400,

@@ -80,7 +80,7 @@ function portUnavailable(error: NodeJS.ErrnoException, port: number, host: strin
 }
 
 /**
- * The whole body. Beyond `limitBytes` reading stops at once, and the answer must carry `connection: close`.
+ * The whole body. Beyond `limitBytes` reading stops at once; `sendWhole` answers so that the sender sees it.
  * Errors: BodyTooLarge; BodyAborted when the client left before the end.
  */
 export function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {

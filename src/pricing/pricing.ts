@@ -2,8 +2,6 @@
 import { In } from "typeorm";
 import { Accelerator } from "../../entities/accelerator";
 import { Fixing } from "../../entities/fixing";
-import { PricingTierRow } from "../../entities/pricing-tier";
-import { RateCardRow } from "../../entities/rate-card";
 import { SpotObservation } from "../../entities/spot-observation";
 import { requireKind, requireScope, type Viewer } from "../accounts/viewer";
 import { recordAct } from "../audit/audit";
@@ -16,11 +14,11 @@ import { isId, newId } from "../platform/ids";
 import { checked } from "../platform/input";
 import { fetchPage, type Page, type PageRequest } from "../platform/page";
 import { readRows } from "../platform/rows";
-import { asSystem } from "../platform/tenancy";
 import { transaction } from "../platform/transaction";
 import { fixPlaces, latestFixings, observedPlaces, placeKey } from "./fixing-book";
 import { type NewObservation, observationFields } from "./observation-input";
-import type { RateCard } from "./rate-card";
+import type { StoredRateCard } from "./rate-card-book";
+import { RateCards } from "./rate-cards";
 import { type ProviderRevenue, providerRevenue } from "./revenue";
 import { GPU_HOUR_NANOS } from "./tier";
 
@@ -47,10 +45,10 @@ export interface RevenueEstimate extends ProviderRevenue {
   readonly monthlyGpuHours: bigint;
   /** The spot reference that it was computed with. */
   readonly fixingNanoUsdPerGpuHour: bigint;
-  readonly rateCardVersion: number;
+  /** The asking provider's own, or else the standard one. */
+  readonly card: StoredRateCard;
 }
 
-const CARDS_TTL_MS = 30_000;
 /** More than 130,000 GPUs around the clock. */
 const MONTHLY_GPU_HOURS_MAX = 100_000_000n;
 
@@ -58,12 +56,13 @@ export class Pricing {
   private readonly db: Database;
   private readonly bus: EventBus;
   private readonly clock: Clock;
-  private cards: { read: Promise<RateCard[]>; staleAtMs: number } | null = null;
+  readonly rateCards: RateCards;
 
   constructor(dependencies: { db: Database; bus: EventBus; clock: Clock }) {
     this.db = dependencies.db;
     this.bus = dependencies.bus;
     this.clock = dependencies.clock;
+    this.rateCards = new RateCards(dependencies);
   }
 
   /**
@@ -124,34 +123,26 @@ export class Pricing {
     return latestFixings(this.db);
   }
 
-  /** The card in force at `at`; a new card is noticed within 30 s. Public. */
-  async rateCard(at: Date = this.clock.now()): Promise<RateCard> {
-    const nowMs = this.clock.nowMs();
-    if (this.cards === null || nowMs >= this.cards.staleAtMs) {
-      // Kept for all, so it must not be what one of them may see.
-      const read = asSystem(() => this.readCards());
-      this.cards = { read, staleAtMs: nowMs + CARDS_TTL_MS };
-      // A failed reading must not be served for half a minute.
-      read.catch(() => {
-        if (this.cards?.read === read) this.cards = null;
-      });
-    }
-    const card = (await this.cards.read).find(({ effectiveAt }) => effectiveAt <= at);
-    if (card === undefined) throw new Error(`No rate card is in force at ${at.toISOString()}.`);
-    return card;
+  /** The provider's card in force at `at`, or else the standard one; a new card is noticed within 30 s. Public. */
+  rateCard(at: Date = this.clock.now(), providerId: string | null = null): Promise<StoredRateCard> {
+    return this.rateCards.inForce(at, providerId);
   }
 
   /**
-   * What a month of GPU hours would earn a provider at today's fixing, by the function that also settles. Public.
-   * Errors: BAD_USER_INPUT, NOT_FOUND when the accelerator has no fixing (there).
+   * What a month of GPU hours would earn a provider at today's fixing, by the function that also settles: under its own
+   * card where it is the one that asks, else under the standard one. Public. Errors: BAD_USER_INPUT, NOT_FOUND when the accelerator has no fixing (there).
    */
-  async revenueEstimate({ accelerator, region, monthlyGpuHours }: RevenueQuestion): Promise<RevenueEstimate> {
+  async revenueEstimate(
+    { accelerator, region, monthlyGpuHours }: RevenueQuestion,
+    viewer: Viewer | null = null,
+  ): Promise<RevenueEstimate> {
     if (monthlyGpuHours < 0n || monthlyGpuHours > MONTHLY_GPU_HOURS_MAX) {
       throw new DomainError("BAD_USER_INPUT", `monthlyGpuHours: must be 0 to ${MONTHLY_GPU_HOURS_MAX}`, {
         field: "monthlyGpuHours",
       });
     }
-    const [fixings, card] = await Promise.all([this.latestFixings(), this.rateCard()]);
+    const providerId = viewer?.kind === "PROVIDER" ? viewer.organisationId : null;
+    const [fixings, card] = await Promise.all([this.latestFixings(), this.rateCard(this.clock.now(), providerId)]);
     const prices = fixings
       .filter((fixing) => fixing.accelerator === accelerator && (region === null || fixing.region === region))
       .map((fixing) => fixing.priceNanoUsd);
@@ -172,7 +163,7 @@ export class Pricing {
       region,
       monthlyGpuHours,
       fixingNanoUsdPerGpuHour,
-      rateCardVersion: card.version,
+      card,
       ...providerRevenue(card, fixingNanoUsdPerGpuHour, monthlyGpuHours * GPU_HOUR_NANOS),
     };
   }
@@ -180,15 +171,6 @@ export class Pricing {
   private tellOfFixings(): void {
     this.bus.publish("supply.changed", {});
     this.bus.publish("fixing.made", {});
-  }
-
-  /** The newest first. */
-  private async readCards(): Promise<RateCard[]> {
-    const [cards, tiers] = await Promise.all([
-      this.db.source.getRepository(RateCardRow).find({ order: { effectiveAt: "DESC", version: "DESC" } }),
-      this.db.source.getRepository(PricingTierRow).find({ order: { position: "ASC" } }),
-    ]);
-    return cards.map((card) => ({ ...card, tiers: tiers.filter(({ rateCardId }) => rateCardId === card.id) }));
   }
 
   private async requireAccelerators(codes: readonly string[]): Promise<void> {

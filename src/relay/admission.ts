@@ -1,18 +1,23 @@
 /** Decides whether a request may run: who offers the model, what it may cost at most, and whether credit for that is set aside. */
+import type { Workload } from "../../schema/enums";
+import type { Ledger } from "../ledger/ledger";
 import { affordableCompletionTokens, holdAmountNanoCredit } from "../metering/hold-amount";
-import type { Metering } from "../metering/metering";
+import type { Authorisation, Authorised, Metering } from "../metering/metering";
+import { type Purpose, purposeOf } from "../metering/purpose";
 import { TEMPLATE_TOKENS_MAX } from "../metering/usage-bounds";
 import { DomainError } from "../platform/errors";
 import type { Quote } from "../pricing/quote";
 import type { Route, Routing } from "../routing/routing";
 import type { Payer } from "./authenticate";
 import type { ChatRequest } from "./chat-request";
+import type { RelayMetrics } from "./metrics";
 
-export interface Admission {
+export interface Admission extends Authorised {
   readonly requestId: string;
   readonly startupId: string;
   readonly apiKeyId: string;
   readonly model: string;
+  readonly workload: Workload;
   readonly routes: readonly Route[];
   readonly heldNanoCredit: bigint;
   /** Per choice; always sent upstream, so that no provider writes more than is held for. */
@@ -23,6 +28,8 @@ export interface Admission {
 export interface AdmissionOptions {
   readonly routing: Routing;
   readonly metering: Metering;
+  readonly ledger: Ledger;
+  readonly metrics: RelayMetrics;
   readonly holdTtlMs: number;
 }
 
@@ -46,16 +53,23 @@ export async function admit(
       { field: "model" },
     );
   }
-  const quotes = routes.flatMap((route) => (route.quote === null ? [] : [route.quote]));
+  const priced = routes.filter((route) => route.quote !== null);
+  const quotes = priced.map((route) => route.quote!);
   if (quotes.length === 0) throw new DomainError("NO_ROUTE", `No price is fixed for \`${model}\` at the moment.`);
   const promptTokensEstimate = Math.ceil(asked.promptBytes / BYTES_PER_TOKEN_ESTIMATE);
   const maxTokens = completionLimit(routes, asked, promptTokensEstimate);
-  const held = await holdFor(options, viewer, asked, requestId, { quotes, maxTokens });
+  // A reroute may end at any of them: credit that is kept for some accelerators alone must not pay for others.
+  const purpose = purposeOf(
+    "INFERENCE",
+    priced.map((route) => route.accelerator),
+  );
+  const held = await holdFor(options, viewer, asked, requestId, { quotes, maxTokens, purpose });
   return {
     requestId,
     startupId: viewer.organisationId,
     apiKeyId: viewer.keyId,
     model,
+    workload: purpose.workload,
     routes,
     promptTokensEstimate,
     ...held,
@@ -79,25 +93,25 @@ function completionLimit(routes: readonly Route[], asked: ChatRequest, promptTok
 
 /** Without a limit of its own a request is cut to what the balance affords instead of being refused. */
 async function holdFor(
-  { metering, holdTtlMs }: AdmissionOptions,
+  options: AdmissionOptions,
   viewer: Payer,
   asked: ChatRequest,
   requestId: string,
-  terms: { quotes: readonly Quote[]; maxTokens: number },
-): Promise<{ heldNanoCredit: bigint; maxTokens: number }> {
+  terms: { quotes: readonly Quote[]; maxTokens: number; purpose: Purpose },
+): Promise<Authorised & { heldNanoCredit: bigint; maxTokens: number }> {
   // Every token of a byte-level tokenizer covers at least one byte: bytes are a true upper bound.
   const promptTokens = asked.promptBytes + TEMPLATE_TOKENS_MAX;
   const hold = async (maxTokens: number) => {
     const heldNanoCredit = holdAmountNanoCredit(terms.quotes, { promptTokens, completionTokens: maxTokens * asked.n });
-    const rateCardId = terms.quotes[0]!.card.id;
-    await metering.authorise({
+    const { leaseId } = await timed(options, {
       requestId,
       startupId: viewer.organisationId,
       amountNanoCredit: heldNanoCredit,
-      rateCardId,
-      ttlMs: holdTtlMs,
+      rateCardId: terms.quotes[0]!.card.id,
+      ttlMs: options.holdTtlMs,
+      purpose: terms.purpose,
     });
-    return { heldNanoCredit, maxTokens };
+    return { leaseId, heldNanoCredit, maxTokens };
   };
   let maxTokens = terms.maxTokens;
   for (let round = 1; ; round++) {
@@ -111,18 +125,33 @@ async function holdFor(
       );
       // What was available may be another request's by the next look: more than one round, but not for ever.
       if (asked.maxTokens !== undefined || affordable < 1 || round === HOLD_ROUNDS_MAX)
-        throw tooLittle(error, affordable, terms.maxTokens);
+        throw await tooLittle(options.ledger, viewer, error, { affordable, maxTokens: terms.maxTokens });
       maxTokens = affordable;
     }
   }
 }
 
-function tooLittle(error: DomainError, affordableTokens: number, maxTokens: number): DomainError {
+async function timed({ metering, metrics }: AdmissionOptions, request: Authorisation): Promise<Authorised> {
+  const beganMs = performance.now();
+  const authorised = await metering.authorise(request);
+  metrics.holds.inc({ source: authorised.leaseId === null ? "ledger" : "lease" });
+  metrics.holdSeconds.observe((performance.now() - beganMs) / 1_000);
+  return authorised;
+}
+
+/** With all that the wallet says: what is held by other requests comes back, what is spent does not. */
+async function tooLittle(
+  ledger: Ledger,
+  viewer: Payer,
+  error: DomainError,
+  { affordable: affordableTokens, maxTokens }: { affordable: number; maxTokens: number },
+): Promise<DomainError> {
+  const { heldNanoCredit, spentNanoCredit } = await ledger.balance(viewer.organisationId);
   return new DomainError(
     "INSUFFICIENT_CREDITS",
     affordableTokens >= 1
       ? `The credit that is left covers ${affordableTokens} output tokens of the ${maxTokens} asked for. Lower max_tokens or add credit.`
       : "The credit that is left does not cover this prompt. Add credit.",
-    { details: { ...error.details, affordableTokens } },
+    { details: { ...error.details, heldNanoCredit, spentNanoCredit, affordableTokens } },
   );
 }

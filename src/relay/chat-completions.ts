@@ -23,11 +23,7 @@ export async function chatCompletions(
   const asked = scanChatRequest(body);
   const client = new ClientConnection(response);
   const holdTtlMs = relay.config.upstream.totalTimeoutMs + HOLD_GRACE_MS;
-  const admission = await admit(
-    { routing: relay.routing, metering: relay.metering, holdTtlMs },
-    viewer,
-    asked,
-    requestId,
-  );
+  const { routing, metering, ledger, metrics } = relay;
+  const admission = await admit({ routing, metering, ledger, metrics, holdTtlMs }, viewer, asked, requestId);
   await new Exchange(relay, { request: asked, body, admission, client, response, startedMs }).run();
 }

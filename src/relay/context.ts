@@ -1,5 +1,6 @@
 /** All that a route of the relay may touch. */
 import type { Accounts } from "../accounts/accounts";
+import type { Ledger } from "../ledger/ledger";
 import type { Metering } from "../metering/metering";
 import type { Clock } from "../platform/clock";
 import type { Config } from "../platform/config";
@@ -13,6 +14,7 @@ import type { RetryBudget } from "./retry-budget";
 export interface RelayDependencies {
   readonly config: Config;
   readonly accounts: Accounts;
+  readonly ledger: Ledger;
   readonly metering: Metering;
   readonly routing: Routing;
   readonly sla: Sla;

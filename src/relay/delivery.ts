@@ -25,11 +25,13 @@ export function deliveryOf(
     endpointId: route.endpointId,
     offeringId: route.offeringId,
     model: admission.model,
+    workload: admission.workload,
     accelerator: route.accelerator,
     region: route.region,
     // Routes without a price are refused before they are chosen.
     quote: route.quote!,
     heldNanoCredit: admission.heldNanoCredit,
+    leaseId: admission.leaseId,
     usage: boundUsage(delivered.usage, {
       promptBytes: request.promptBytes,
       maxCompletionTokens: admission.maxTokens * request.n,

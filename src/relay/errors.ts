@@ -4,6 +4,7 @@ import type { RoutingCandidate } from "../../entities/routing-decision";
 import { formatNano } from "../money/nano";
 import { asUnavailable } from "../platform/database";
 import { DomainError, errorTable } from "../platform/errors";
+import { sendWhole } from "../platform/whole-answer";
 import type { FailureKind } from "../routing/cooldown";
 
 export interface OpenAiError {
@@ -59,15 +60,7 @@ export function sendError(response: ServerResponse, requestId: string, error: Do
     response.destroy();
     return;
   }
-  response.writeHead(status, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(body),
-    "x-request-id": requestId,
-    ...headers,
-    // What is left of an oversized body will not be read: the socket cannot carry another request.
-    ...(error.code === "BODY_TOO_LARGE" ? { connection: "close" } : {}),
-  });
-  response.end(body);
+  sendWhole(response, status, { "content-type": "application/json", "x-request-id": requestId, ...headers }, body);
 }
 
 /** An error inside a stream that has begun: one event, and no `[DONE]` after it. */

@@ -237,7 +237,8 @@ export class Exchange {
   }
 
   private release(): Promise<void> {
-    return this.relay.metering.release(this.options.admission.requestId, this.options.admission.startupId);
+    const { admission } = this.options;
+    return this.relay.metering.release(admission.requestId, admission.startupId, admission);
   }
 
   private endStream(error: DomainError): void {

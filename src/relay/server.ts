@@ -34,7 +34,7 @@ type Route = (
 export function createRelayServer(dependencies: RelayDependencies, metrics: Metrics): RelayServer {
   const relay: RelayContext = {
     ...dependencies,
-    metrics: createRelayMetrics(metrics, dependencies.routing),
+    metrics: createRelayMetrics(metrics, dependencies),
     retryBudget: new RetryBudget(),
   };
   let draining = false;
@@ -146,6 +146,4 @@ function answerFailure(
   if (known.code === "INTERNAL") relay.log.error({ err: error, requestId, path: request.url }, "relay request failed");
   relay.metrics.requests.inc({ outcome: known.code.toLowerCase() });
   sendError(response, requestId, known);
-  // Unread bytes of a refused body must not be read as the next request.
-  if (!request.complete) request.resume();
 }

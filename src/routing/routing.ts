@@ -26,6 +26,8 @@ export interface RoutingDependencies {
   readonly db: Database;
   readonly bus: EventBus;
   readonly clock: Clock;
+  /** For what lasts seconds: cooldowns, latencies, slots taken; the same when left out. */
+  readonly realClock?: Clock;
   readonly log: Log;
   readonly capacity: Capacity;
   readonly pricing: Pricing;
@@ -56,6 +58,7 @@ export class Routing {
   private readonly meter: UtilizationMeter;
   private readonly relays = new RelaysTogether();
   private readonly random: () => number;
+  private readonly realClock: Clock;
   private supply: Supply = { byModel: new Map(), routes: [] };
 
   constructor(dependencies: RoutingDependencies) {
@@ -63,9 +66,11 @@ export class Routing {
     this.decisionLog = new DecisionLog(dependencies.db, dependencies.log);
     this.meter = new UtilizationMeter(dependencies.instance);
     this.random = dependencies.random ?? Math.random;
-    const { bus, clock } = dependencies;
+    const { bus, clock, realClock = clock } = dependencies;
+    this.realClock = realClock;
     bus.on("utilization.measured", (measurement) => {
-      for (const sample of this.relays.heard(measurement, clock.nowMs())) bus.publish("utilization.sampled", sample);
+      for (const sample of this.relays.heard(measurement, realClock.nowMs()))
+        bus.publish("utilization.sampled", sample);
     });
   }
 
@@ -73,12 +78,12 @@ export class Routing {
   async refresh(): Promise<void> {
     const { db, capacity, pricing, clock } = this.dependencies;
     const at = clock.now();
-    const [windows, fixings, card] = await Promise.all([
+    const [windows, fixings, cardOf] = await Promise.all([
       capacity.activeWindows(at),
       pricing.latestFixings(),
-      pricing.rateCard(at),
+      pricing.rateCards.choose(at),
     ]);
-    this.supply = await readSupply(db, { windows, fixings, card, at }, this.live);
+    this.supply = await readSupply(db, { windows, fixings, cardOf, at }, this.live);
   }
 
   /** Everything that offers the model, fit or not; undefined when nobody does. */
@@ -88,7 +93,7 @@ export class Routing {
 
   /** Models with at least one route that could serve a small request, as `/v1/models` lists them. */
   routableModels(): ReadonlyMap<string, readonly Route[]> {
-    const nowMs = this.dependencies.clock.nowMs();
+    const nowMs = this.realClock.nowMs();
     const models = new Map<string, readonly Route[]>();
     for (const [model, routes] of this.supply.byModel) {
       const request: RouteRequest = { model, promptTokensEstimate: 1, maxTokens: 1, excludeEndpointIds: new Set() };
@@ -101,7 +106,7 @@ export class Routing {
 
   /** No I/O. The one endpoint to try next, or null with the reasons. */
   choose(routes: readonly Route[], request: RouteRequest): Choice {
-    const nowMs = this.dependencies.clock.nowMs();
+    const nowMs = this.realClock.nowMs();
     const fit: Route[] = [];
     const candidates: RoutingCandidate[] = [];
     for (const route of routes) {
@@ -113,27 +118,27 @@ export class Routing {
   }
 
   attemptBegan(route: Route): void {
-    const nowMs = this.dependencies.clock.nowMs();
+    const nowMs = this.realClock.nowMs();
     beginAttempt(route.live, nowMs);
     this.meter.inFlightChanged(route.endpointId, route.live.inFlight, nowMs);
   }
 
   attemptEnded(route: Route): void {
     endAttempt(route.live);
-    this.meter.inFlightChanged(route.endpointId, route.live.inFlight, this.dependencies.clock.nowMs());
+    this.meter.inFlightChanged(route.endpointId, route.live.inFlight, this.realClock.nowMs());
   }
 
   /** `latencyMs` to the first token; null for a whole answer, whose length says nothing about the endpoint's. */
   succeeded(route: Route, latencyMs: number | null): void {
-    recordSuccess(route.live, latencyMs, this.dependencies.clock.nowMs());
+    recordSuccess(route.live, latencyMs, this.realClock.nowMs());
   }
 
   failed(route: Route, kind: FailureKind, retryAfterMs?: number): void {
-    recordFailure(route.live, kind, this.dependencies.clock.nowMs(), retryAfterMs);
+    recordFailure(route.live, kind, this.realClock.nowMs(), retryAfterMs);
   }
 
   delivered(route: Route, gpuNanos: bigint): void {
-    this.meter.delivered(route.endpointId, gpuNanos, this.dependencies.clock.nowMs());
+    this.meter.delivered(route.endpointId, gpuNanos, this.realClock.nowMs());
   }
 
   record(decision: Decision): void {
@@ -142,12 +147,13 @@ export class Routing {
 
   /** Publishes one measurement per live endpoint; called each second by a process that relays. */
   measureUtilization(): void {
-    const nowMs = this.dependencies.clock.nowMs();
+    const nowMs = this.realClock.nowMs();
+    const at = this.dependencies.clock.now().toISOString();
     const seen = new Set<string>();
     for (const route of this.supply.routes) {
       if (route.endpointState !== "LIVE" || seen.has(route.endpointId)) continue;
       seen.add(route.endpointId);
-      this.dependencies.bus.publish("utilization.measured", this.meter.measure(route, nowMs));
+      this.dependencies.bus.publish("utilization.measured", { ...this.meter.measure(route, nowMs), at });
     }
   }
 

@@ -63,7 +63,12 @@ const offerings = {
 /** Everything as of `at`. `live` is kept from one reading to the next: what was learnt about an endpoint outlives a reload. */
 export async function readSupply(
   db: Database,
-  terms: { windows: readonly CapacityWindow[]; fixings: readonly Fixing[]; card: RateCard; at: Date },
+  terms: {
+    windows: readonly CapacityWindow[];
+    fixings: readonly Fixing[];
+    cardOf: (providerId: string) => RateCard;
+    at: Date;
+  },
   live: Map<string, LiveState>,
 ): Promise<Supply> {
   const rows = await db.query<OfferingRow>(offerings, []);
@@ -83,7 +88,7 @@ export async function readSupply(
 function routeOf(
   row: OfferingRow,
   fixing: Fixing | undefined,
-  terms: { windows: readonly CapacityWindowTable[]; card: RateCard; at: Date },
+  terms: { windows: readonly CapacityWindowTable[]; cardOf: (providerId: string) => RateCard; at: Date },
   live: Map<string, LiveState>,
 ): Route {
   const place = { providerId: row.provider_id, accelerator: row.accelerator, region: row.region, zone: row.zone };
@@ -123,7 +128,7 @@ function routeOf(
             fixingId: fixing.id,
             fixingNanoUsdPerGpuHour: fixing.priceNanoUsd,
             throughput: { prefillTokensPerGpuSecond: row.prefill, decodeTokensPerGpuSecond: row.decode },
-            card: terms.card,
+            card: terms.cardOf(row.provider_id),
           },
   };
 }

@@ -18,6 +18,7 @@ import { transaction } from "../platform/transaction";
 import { breachActs, type KnownBreach, minutesToJudge } from "./evaluate";
 import { addMinutes, readMinutes, type StoredMinute } from "./minute-book";
 import { MinuteCounts } from "./minute-counts";
+import { type JudgedWindow, judgedWindows } from "./window";
 
 export interface BreachFilter {
   providerId?: string | null | undefined;
@@ -127,6 +128,11 @@ export class Sla {
     if (filter.to != null) query.andWhere("breach.openedAt < :to", { to: filter.to });
     if (filter.open != null) query.andWhere(`breach.closedAt IS ${filter.open ? "" : "NOT"} NULL`);
     return fetchPage(this.db, query, page);
+  }
+
+  /** Uptime over a span, per endpoint that has a judged minute in it. For the system. */
+  uptimeBetween(endpointIds: readonly string[], span: { from: Date; to: Date }): Promise<JudgedWindow[]> {
+    return judgedWindows(this.db, endpointIds, span);
   }
 
   /** Loader source: in no order, unknown ids left out, nobody authorised. */

@@ -27,11 +27,18 @@ export function rootFields(schema: GraphQLSchema, kind: OperationKind): GraphQLF
   return Object.values(roots[kind]?.getFields() ?? {});
 }
 
-/** One operation of this root field with all of its arguments as variables. */
+/** A list within a list is asked for shortly, or its length squared would cost more than one operation may. */
+const NESTED_PAGE = 5;
+
+/**
+ * One operation of this root field with all of its arguments as variables. Of a field that may answer with any type,
+ * `only` these are asked for: all of them together are more than one document may say.
+ */
 export function everythingOf(
   schema: GraphQLSchema,
   kind: OperationKind,
   field: GraphQLField<unknown, unknown>,
+  only?: readonly string[],
 ): string {
   const declared = field.args.map(({ name, type }) => `$${name}: ${type}`).join(", ");
   const passed = field.args.map(({ name }) => `${name}: $${name}`).join(", ");
@@ -39,7 +46,7 @@ export function everythingOf(
   const key = idempotent === "" ? "" : ", $idempotencyKey: String!";
   const head = field.args.length === 0 ? "" : `(${declared}${key})`;
   const args = field.args.length === 0 ? "" : `(${passed})`;
-  return `${kind} Everything${head} { ${field.name}${args}${idempotent}${selection(schema, field.type, [])} }`;
+  return `${kind} Everything${head} { ${field.name}${args}${idempotent}${selection(schema, field.type, [], only)} }`;
 }
 
 /** What moves money says in its description that it wants a key. */
@@ -47,7 +54,12 @@ export const takesIdempotencyKey = (field: GraphQLField<unknown, unknown>): bool
   /@idempotent/.test(field.description ?? "");
 
 /** Never the same type twice on one path: beyond it nothing new is found. */
-function selection(schema: GraphQLSchema, type: GraphQLOutputType, path: readonly string[]): string {
+function selection(
+  schema: GraphQLSchema,
+  type: GraphQLOutputType,
+  path: readonly string[],
+  only?: readonly string[],
+): string {
   const named = getNamedType(type);
   if (isLeafType(named)) return "";
   if (isAbstractType(named)) {
@@ -57,7 +69,7 @@ function selection(schema: GraphQLSchema, type: GraphQLOutputType, path: readonl
     const names = common.map(({ name }) => name);
     const parts = schema
       .getPossibleTypes(named)
-      .filter(({ name }) => !path.includes(name))
+      .filter(({ name }) => !path.includes(name) && (only === undefined || only.includes(name)))
       .map((one) => {
         const fields = fieldsOf(schema, one, [...path, one.name], {
           ambiguous: ambiguousIn(schema, named),
@@ -95,9 +107,10 @@ function fieldsOf(
   return Object.values(type.getFields())
     .filter(({ name, args }) => !repeated.has(name) && !without.includes(name) && !args.some(isRequiredArgument))
     .filter(({ type }) => !path.includes(getNamedType(type).name))
-    .map(({ name, type: fieldType }) => {
+    .map(({ name, args, type: fieldType }) => {
       const alias = ambiguous.has(name) ? `${type.name}_${name}: ` : "";
-      return `${alias}${name}${selection(schema, fieldType, path)}`;
+      const page = args.some((arg) => arg.name === "first") ? `(first: ${NESTED_PAGE})` : "";
+      return `${alias}${name}${page}${selection(schema, fieldType, path)}`;
     })
     .join(" ");
 }

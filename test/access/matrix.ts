@@ -123,6 +123,22 @@ const ownedBy: Readonly<Record<Exclude<ThingName, keyof Personal>, OrganisationK
   partner: "CAPITAL_PARTNER",
   drawdown: "CAPITAL_PARTNER",
   facility: "CAPITAL_PARTNER",
+  alert: "CAPITAL_PARTNER",
+  block: "CAPITAL_PARTNER",
+  defaulted: "CAPITAL_PARTNER",
+  claim: "PROVIDER",
+  flagged: "OPERATOR",
+  statement: "PROVIDER",
+  statementLine: "PROVIDER",
+  reviewed: "PROVIDER",
+  dispute: "PROVIDER",
+  settled: "PROVIDER",
+  creditNote: "PROVIDER",
+  rateCard: "PROVIDER",
+  proposal: "OPERATOR",
+  account: "PROVIDER",
+  payout: "PROVIDER",
+  payoutAccount: "PROVIDER",
 };
 
 const isOwn = (thing: ThingName, { kind }: Asker): boolean => isPersonal(thing) || ownedBy[thing] === kind;

@@ -2,6 +2,9 @@
 import type { GraphQLEnumType, GraphQLSchema } from "graphql";
 import { type ApiKeyScope, type OrganisationKind, SpotPricesRecordDocument } from "../../codegen/generated/graphql";
 import { AuditEvent } from "../../entities/audit-event";
+import { CoverageAlert } from "../../entities/coverage-alert";
+import { CreditUse } from "../../entities/credit-use";
+import { Entry } from "../../entities/entry";
 import { LedgerAccount } from "../../entities/ledger-account";
 import { Session } from "../../entities/session";
 import { SlaBreach } from "../../entities/sla-breach";
@@ -11,11 +14,14 @@ import { newId } from "../../src/platform/ids";
 import { openApi, type Party, type TestApi, uuidOf } from "../api/an-api";
 import { aDecision, aUsage } from "../api/records";
 import { anEndpoint, anOffering } from "../catalog/an-endpoint";
+import { aRelayToken, signAs } from "../payouts/a-relay-token";
+import { plantPayout, plantPayouts } from "../payouts/planted";
+import { plantStatements } from "../statements/planted";
 
 /** Global ids, one of each type. */
 export type Things = Readonly<Record<ThingName, string>>;
 
-const thingTypes = {
+export const thingTypes = {
   provider: "Provider",
   startup: "Startup",
   partner: "CapitalPartner",
@@ -31,6 +37,22 @@ const thingTypes = {
   lot: "CreditLot",
   drawdown: "Drawdown",
   facility: "Facility",
+  alert: "CoverageAlert",
+  block: "Block",
+  defaulted: "Block",
+  claim: "Claim",
+  flagged: "FlaggedUsage",
+  statement: "Statement",
+  statementLine: "StatementLine",
+  reviewed: "Statement",
+  dispute: "StatementDispute",
+  settled: "Statement",
+  creditNote: "CreditNote",
+  rateCard: "RateCard",
+  proposal: "RateCard",
+  account: "LedgerAccount",
+  payout: "Payout",
+  payoutAccount: "PayoutAccount",
   organisation: "Provider",
   member: "Member",
   apiKey: "ApiKey",
@@ -94,7 +116,7 @@ export async function plantWorld(
   schema: GraphQLSchema,
   environment: Record<string, string> = {},
 ): Promise<PlantedWorld> {
-  const api = await openApi(environment);
+  const api = await openApi({ TEST_CLOCK: "on", ...environment });
   try {
     return await plant(api, schema);
   } catch (error) {
@@ -104,6 +126,7 @@ export async function plantWorld(
 }
 
 async function plant(api: TestApi, schema: GraphQLSchema): Promise<PlantedWorld> {
+  signAs(api.identity);
   const scopes = allScopes(schema);
   const markers: Marker[] = [];
   const plant: Plant = (seenBy, ...texts) => plantIn(seenBy, seenBy, ...texts);
@@ -125,7 +148,15 @@ async function plant(api: TestApi, schema: GraphQLSchema): Promise<PlantedWorld>
     const partner = await settle(names.partner, "CAPITAL_PARTNER");
     const startup = await settle(names.startup, "STARTUP", [names.partner]);
     const supply = await plantSupply(api, provider, plant);
-    const credit = await plantCredit({ partner, startup, figures }, plant);
+    const credit = await plantCredit(api, { partner, startup, figures }, plant);
+    const claim = await plantClaim(provider, supply, plant);
+    const statements = await plantStatements(api.db, provider.uuid, provider.name);
+    const payouts = await plantPayouts(api, provider.uuid, provider.name);
+    plant([provider.name], `${provider.name} holder`, ...idsOf(...Object.values(payouts)));
+    const { proposal, ...seen } = statements;
+    plant([provider.name], ...idsOf(...Object.values(seen)));
+    plant([provider.name], `${provider.name} objects`, `${provider.name} negotiated`, `${provider.name} was right`);
+    plant([], ...idsOf(proposal));
     const traffic = await plantTraffic(api, { provider, startup, fixing, figures, ...supply }, plantIn);
     const things = {
       provider: provider.id,
@@ -133,6 +164,9 @@ async function plant(api: TestApi, schema: GraphQLSchema): Promise<PlantedWorld>
       partner: partner.id,
       ...supply,
       ...credit,
+      ...claim,
+      ...statements,
+      ...payouts,
       ...traffic,
     };
     return { things, provider, startup, partner, figures };
@@ -158,7 +192,10 @@ export async function plantMore({ api, near }: PlantedWorld, n: number): Promise
   for (const one of [provider, startup, partner]) await personalOf(api, one, one.name, unmarked);
   const fixing = await aFixing(api, `eu-north-${n}`);
   const supply = await plantSupply(api, provider, unmarked, `2025-0${n}`);
-  await plantCredit({ partner, startup, figures }, unmarked);
+  await plantCredit(api, { partner, startup, figures }, unmarked);
+  await plantClaim(provider, supply, unmarked);
+  await plantStatements(api.db, provider.uuid, provider.name, `${2_100 + n}`);
+  await plantPayout(api, provider.uuid, provider.name, `${2_100 + n}`);
   await plantTraffic(api, { provider, startup, figures, fixing, ...supply }, unmarked);
 }
 
@@ -259,8 +296,9 @@ async function plantSupply(api: TestApi, provider: Inhabitant, plant: Plant, per
     closedAt: null,
     evidence: { minute, ...counts, probes: 0, probesFailed: 0 },
   });
+  const account = newId();
   await api.db.source.getRepository(LedgerAccount).insert({
-    id: newId(),
+    id: account,
     name: `payable:${provider.uuid}:${period}`,
     ledger: "USD",
     kind: "PROVIDER_PAYABLE",
@@ -272,19 +310,35 @@ async function plantSupply(api: TestApi, provider: Inhabitant, plant: Plant, per
     creditsPosted: 850_000n,
     createdAt: new Date(),
   });
+  const act = await anEntry(api, account);
   const things = {
     endpoint,
     offering,
     window,
     breach: encodeId("SlaBreach", breach),
+    account: encodeId("LedgerAccount", account),
     accrual: encodeId("Accrual", `${provider.uuid}.${period}`),
   };
   plant([name], `${name} endpoint`, `${place}.gpu.example`, `${name} upstream`, `${place}-zone`);
-  plant([name], ...idsOf(...Object.values(things)));
+  plant([name], act, ...idsOf(...Object.values(things)));
   return things;
 }
 
-async function plantCredit({ partner, startup, figures }: Pick<Side, "partner" | "startup" | "figures">, plant: Plant) {
+/** → the act that it was part of. */
+async function anEntry(api: TestApi, accountId: string): Promise<string> {
+  const [act, at] = [newId(), new Date()];
+  const counters = { debitsPending: 0n, debitsPosted: 0n, creditsPending: 0n, creditsPosted: 850_000n };
+  const written = { version: 1n, code: "ACCRUAL", side: "CREDIT" as const, posted: 850_000n, pending: 0n, ...counters };
+  const of = { accountId, seq: `${at.getTime()}`, transferId: newId(), groupId: act };
+  await api.db.source.getRepository(Entry).insert({ ...of, ...written, bookedAt: at, recordedAt: at });
+  return act;
+}
+
+async function plantCredit(
+  api: TestApi,
+  { partner, startup, figures }: Pick<Side, "partner" | "startup" | "figures">,
+  plant: Plant,
+) {
   const input = { name: `${partner.name} facility`, limit: "1000", multiplier: MULTIPLIER };
   const facility = await created(partner, "facilityOpen", "facility", input);
   const { data, errors } = await partner.text(
@@ -298,7 +352,53 @@ async function plantCredit({ partner, startup, figures }: Pick<Side, "partner" |
   plant([partner.name], `${partner.name} facility`, ...idsOf(facility, drawn.drawdown.id));
   plant([partner.name], figures.drawn);
   plant([partner.name, startup.name], figures.issued, ...idsOf(drawn.creditLot.id));
-  return { facility, drawdown: drawn.drawdown.id, lot: drawn.creditLot.id };
+  const lot = drawn.creditLot.id;
+  const blocks = { block: await aBlock(partner, lot, "DISPUTE"), defaulted: await aBlock(partner, lot, "DEFAULT") };
+  plant([partner.name], `${partner.name} explains`, ...idsOf(blocks.block, blocks.defaulted));
+  const alert = await anAlert(api, uuidOf(facility));
+  plant([partner.name], ...idsOf(alert));
+  await aUse(api, uuidOf(facility), startup.uuid);
+  return { facility, drawdown: drawn.drawdown.id, lot, alert, ...blocks };
+}
+
+async function anAlert({ db }: TestApi, facilityId: string): Promise<string> {
+  const id = newId();
+  await db.source.getRepository(CoverageAlert).insert({
+    id,
+    subject: facilityId,
+    facilityId,
+    ratioPpm: 990_000n,
+    floorPpm: 1_000_000n,
+    backingNanoUsd: 1n,
+    outstandingNanoCredit: 1n,
+    worstCostPpm: 700_000n,
+    openedAt: new Date("2026-01-15T12:00:00Z"),
+    closedAt: null,
+  });
+  return encodeId("CoverageAlert", id);
+}
+
+async function aUse({ db }: TestApi, facilityId: string, startupId: string): Promise<void> {
+  const place = { accelerator: "H100", region: REGION, slaTier: "STANDARD" };
+  const hour = new Date("2026-01-15T12:00:00Z");
+  await db.source
+    .getRepository(CreditUse)
+    .insert({ facilityId, startupId, hour, ...place, requests: 1n, spentNanoCredit: 1n });
+}
+
+async function aBlock(partner: Inhabitant, creditLotId: string, reason: string): Promise<string> {
+  const input = { target: { creditLotId }, reason, explanation: `${partner.name} explains` };
+  return created(partner, "creditBlock", "block", input, "@idempotent");
+}
+
+/** For an attempt of an hour ago that left no record. */
+async function plantClaim(provider: Inhabitant, at: { endpoint: string; offering: string }, plant: Plant) {
+  const evidence = `${provider.name} evidence`;
+  const relayToken = aRelayToken(uuidOf(at.endpoint));
+  const input = { relayToken, offeringId: at.offering, promptTokens: 10, completionTokens: 1_000, evidence };
+  const claim = await created(provider, "claimSubmit", "claim", input, "@idempotent");
+  plant([provider.name], evidence, ...idsOf(claim));
+  return { claim };
 }
 
 async function plantTraffic(
@@ -310,6 +410,7 @@ async function plantTraffic(
   const served = { startup: at.startup.id, provider: at.provider.id, endpoint, offering, fixing };
   const usage = await aUsage(api, served, {
     period: PERIOD,
+    usageBounded: true,
     chargeNanoCredit: figures.chargeNano,
     accrualNanoUsd: figures.accrualNano,
   });
@@ -319,11 +420,13 @@ async function plantTraffic(
   const things = {
     usage: encodeId("Usage", usage),
     delivery: encodeId("Delivery", usage),
+    flagged: encodeId("FlaggedUsage", usage),
     decision: encodeId("RoutingDecision", decision),
     candidacy: encodeId("RoutingCandidacy", decision),
   };
   plant(both, [at.startup.name], things.usage, things.decision, `0.00${figures.chargeNano}`);
   plant(both, [at.provider.name], things.delivery, things.candidacy, `0.000${figures.accrualNano}`);
+  plant(both, [], things.flagged);
   plant([], [at.provider.name], secondsOf(figures.soldNanos));
   return things;
 }
@@ -341,10 +444,17 @@ function missingThings(): Things {
 }
 
 /** The id of what `mutation` made. */
-async function created(by: Pick<Party, "text">, mutation: string, made: string, input: object): Promise<string> {
+async function created(
+  by: Pick<Party, "text">,
+  mutation: string,
+  made: string,
+  input: object,
+  directive?: "@idempotent",
+): Promise<string> {
+  const once = directive === undefined ? "" : `${directive}(key: "${newId()}")`;
   const inputType = `${mutation[0]!.toUpperCase()}${mutation.slice(1)}Input`;
   const { data, errors } = await by.text(
-    `mutation ($input: ${inputType}!) { ${mutation}(input: $input) { ${made} { id } userErrors { code message field } } }`,
+    `mutation ($input: ${inputType}!) { ${mutation}(input: $input) ${once} { ${made} { id } userErrors { code message field } } }`,
     { input },
   );
   const payload = data?.[mutation] as Record<string, { id: string } | null> | undefined;

@@ -9,7 +9,7 @@ import { Outbox } from "../../src/events/outbox";
 import { Funding } from "../../src/funding/funding";
 import { Ledger } from "../../src/ledger/ledger";
 import { Metering } from "../../src/metering/metering";
-import { Payouts } from "../../src/payouts/payouts";
+import { Accruals } from "../../src/payouts/accruals";
 import { systemClock as clock } from "../../src/platform/clock";
 import { type Database, openDatabase } from "../../src/platform/database";
 import { actAs } from "../../src/platform/tenancy";
@@ -18,10 +18,19 @@ import { createTestDatabase, type TestDatabase } from "../support/template-datab
 import { aMarket, insert, keyOf, type Market, type PartyKind, parties } from "./two-markets";
 
 /** Read by everybody, also by who has not said who they are. */
-const publicTables = ["accelerator", "fixing", "pricing_tier", "rate_card", "sla_tier"];
-const operatorsTables = ["spot_observation"];
+const publicTables = ["accounting_period", "accelerator", "fixing", "pricing_tier", "rate_card", "sla_tier"];
+const operatorsTables = ["journal_page", "spot_observation", "test_clock"];
 /** No request touches them. */
-const systemTables = ["hold", "migration", "outbox_epoch", "transfer"];
+const systemTables = [
+  "bank_callback",
+  "credit_use_mark",
+  "hold",
+  "lease",
+  "lease_slice",
+  "migration",
+  "outbox_epoch",
+  "transfer",
+];
 
 let created: TestDatabase;
 let db: Database;
@@ -188,7 +197,13 @@ test("doors that took everybody for an operator would still show a tenant its ow
   };
   const bus = new MemoryBus();
   const catalog = new Catalog({ db, bus, clock, egress: { allowLoopback: true, ownHosts: [] } });
-  const funding = new Funding({ db, bus, clock, ledger: new Ledger({ db, clock }) });
+  const funding = new Funding({
+    db,
+    bus,
+    clock,
+    outbox: new Outbox(db, bus, clock),
+    ledger: new Ledger({ db, clock }),
+  });
   const lists = {
     endpoint: async () => (await catalog.endpoints(everything, {})).rows.map(({ id }) => id),
     offering: async () => (await catalog.offerings(everything, {})).rows.map(({ id }) => id),
@@ -197,7 +212,7 @@ test("doors that took everybody for an operator would still show a tenant its ow
     usage_record: async () =>
       (await new Metering({ db, bus, clock }).usage(everything, {}, {})).rows.map(({ id }) => id),
     loaded: async () => (await catalog.endpointsByIds([ours.endpoint, theirs.endpoint])).map(({ id }) => id),
-    accruals: async () => (await new Payouts({ db }).accruals(everything, {})).rows.map(({ id }) => id),
+    accruals: async () => (await new Accruals({ db }).page(everything, {})).rows.map(({ id }) => id),
   };
   const of = (market: Market, kind: PartyKind, list: keyof typeof lists) => as(market[kind], lists[list]);
   for (const market of [ours, theirs]) {
@@ -230,6 +245,9 @@ describe("the ledger, for a request,", () => {
       funded: "8",
       credit: "10",
       multiplierPpm: "1250000",
+      fee: "0",
+      feeId: randomUUID(),
+      priority: 100,
       bookedAt: "2026-11-01T10:00:00Z",
       ...more,
     });
@@ -257,10 +275,13 @@ describe("the ledger, for a request,", () => {
         async () => {
           for (const attempt of [
             () => query("SELECT ledger_post($1)", [JSON.stringify(post)]),
-            () => query("SELECT metering_commit('[]', '[]', '[]')"),
+            () => query("SELECT metering_commit('{}')"),
             () => query("SELECT * FROM ledger_place_holds('{}')"),
             () => query("SELECT * FROM ledger_resolve_holds('{}')"),
-            () => query("SELECT * FROM ledger_open_lots($1)", [ours.startup]),
+            () => query("SELECT * FROM ledger_capture('{}')"),
+            () => query("SELECT * FROM ledger_open_lots($1, NULL, NULL, now())", [ours.startup]),
+            () => query("SELECT * FROM lease_sweep()"),
+            () => query("SELECT * FROM lease_recall($1, NULL, NULL)", [ours.startup]),
             () => query("UPDATE ledger_account SET credits_posted = 1000000"),
             () => query("INSERT INTO usage_record DEFAULT VALUES"),
           ]) {
@@ -270,6 +291,33 @@ describe("the ledger, for a request,", () => {
         seesAll,
       );
     }
+  });
+
+  test("opens accounts and posts by their names for an operator alone", async () => {
+    const account = { id: randomUUID(), name: `t:${randomUUID()}`, ledger: "USD", kind: "HOLDBACK", limited: false };
+    const opened = () =>
+      query("SELECT ledger_open_account($1)", [JSON.stringify({ ...account, createdAt: "2026-11-01T10:00:00Z" })]);
+    const leg = {
+      id: randomUUID(),
+      groupId: randomUUID(),
+      code: "HOLDBACK",
+      amount: "5",
+      bookedAt: "2026-11-01T10:00:00Z",
+    };
+    const posted = () =>
+      query("SELECT ledger_post_named($1)", [JSON.stringify([{ ...leg, debit: "cash:trust", credit: account.name }])]);
+    for (const tenant of [ours.startup, ours.partner, ours.provider, null]) {
+      await as(tenant, async () => {
+        await expect(opened()).rejects.toMatchObject(refused);
+        await expect(posted()).rejects.toMatchObject(refused);
+      });
+    }
+    await as(randomUUID(), opened, true);
+    await as(randomUUID(), posted, true);
+    const [{ credits }] = await query("SELECT credits_posted::text AS credits FROM ledger_account WHERE name = $1", [
+      account.name,
+    ]);
+    expect(credits).toBe("5");
   });
 
   test("opens the accounts of the partner's own facility, and issues what its drawdown says, once", async () => {

@@ -30,22 +30,45 @@ export const parties: Readonly<Record<string, readonly PartyKind[]>> = {
   sla_minute: ["provider"],
   sla_breach: ["provider"],
   facility: ["partner"],
+  servicing_fee: ["partner"],
+  coverage_alert: ["partner"],
+  credit_use: ["partner"],
+  block: ["partner"],
+  block_lot: ["partner"],
+  provider_claim: ["provider"],
+  statement: ["provider"],
+  statement_line: ["provider"],
+  statement_dispute: ["provider"],
+  credit_note: ["provider"],
+  payout_account: ["provider"],
+  payout: ["provider"],
+  payout_attempt: ["provider"],
+  payout_approval: ["provider"],
   drawdown: ["partner", "startup"],
   credit_lot: ["partner", "startup"],
   ledger_account: ["partner", "startup"],
+  // A wallet's is the startup's alone, whoever funded it.
+  entry: ["startup"],
   usage_record: ["startup", "provider"],
   routing_decision: ["startup", "provider"],
   outbox_event: ["provider"],
 };
 
 /** The column that tells rows apart here, where it is not the id. */
-export const keyOf = (table: string): string => ({ idempotency_key: "key", sla_minute: "endpoint_id" })[table] ?? "id";
+export const keyOf = (table: string): string =>
+  ({
+    idempotency_key: "key",
+    sla_minute: "endpoint_id",
+    block_lot: "block_id",
+    entry: "transfer_id",
+    servicing_fee: "facility_id",
+    credit_use: "facility_id",
+  })[table] ?? "id";
 
 export async function aMarket(db: Database): Promise<Market> {
   const rows: Record<string, string> = {};
   const put = async (table: string, row: Record<string, unknown>): Promise<string> => {
-    const full: Record<string, unknown> =
-      table === "idempotency_key" || table === "sla_minute" ? row : { id: randomUUID(), ...row };
+    const full: Record<string, unknown> = keyOf(table) !== "id" ? row : { id: randomUUID(), ...row };
     await insert(db, table, full);
     rows[table] = String(full[keyOf(table)]);
     return rows[table]!;
@@ -175,6 +198,10 @@ export async function aMarket(db: Database): Promise<Market> {
     kind: "WALLET_LOT",
     organisation_id: startup,
     facility_id: facility,
+    lot_id: randomUUID(),
+    issued_nano_credit: 10,
+    priority: 100,
+    frozen: 0,
     multiplier_ppm: 1_250_000,
     limited: true,
     debits_pending: 0,
@@ -182,6 +209,23 @@ export async function aMarket(db: Database): Promise<Market> {
     credits_pending: 0,
     credits_posted: 10,
     created_at: at,
+  });
+  await put("entry", {
+    account_id: account,
+    seq: 1,
+    version: 1,
+    transfer_id: randomUUID(),
+    group_id: drawdown,
+    code: "ISSUANCE",
+    side: "CREDIT",
+    posted: 10,
+    pending: 0,
+    debits_pending: 0,
+    debits_posted: 0,
+    credits_pending: 0,
+    credits_posted: 10,
+    booked_at: at,
+    recorded_at: at,
   });
   await put("credit_lot", {
     drawdown_id: drawdown,
@@ -192,8 +236,166 @@ export async function aMarket(db: Database): Promise<Market> {
     multiplier_ppm: 1_250_000,
     issued_at: at,
   });
+  await put("servicing_fee", {
+    facility_id: facility,
+    period: "2026-10",
+    drawn_nano_usd: 8,
+    fee_ppm: 10_000,
+    amount_nano_usd: 1,
+    charged_at: at,
+  });
+  await put("coverage_alert", {
+    subject: facility,
+    facility_id: facility,
+    ratio_ppm: 1,
+    floor_ppm: 1_000_000,
+    backing_nano_usd: 1,
+    outstanding_nano_credit: 1,
+    worst_cost_ppm: 1,
+    opened_at: at,
+  });
+  await put("credit_use", {
+    facility_id: facility,
+    startup_id: startup,
+    hour: at,
+    accelerator: "H100",
+    region: "eu-north",
+    sla_tier: "STANDARD",
+    requests: 1,
+    spent_nano_credit: 1,
+  });
+  const block = await put("block", {
+    scope: "FACILITY",
+    capital_partner_id: partner,
+    facility_id: facility,
+    reason: "DISPUTE",
+    state: "LIFTED",
+    placed_by_id: partner,
+    placed_at: at,
+    version: 1,
+  });
+  await put("block_lot", {
+    block_id: block,
+    lot_account_id: account,
+    frozen: false,
+    blocked_nano_credit: 0,
+    assigned_nano_credit: 0,
+    assigned_backing_nano_usd: 0,
+    assignments: 0,
+  });
+  const fixing = randomUUID();
+  await insert(db, "fixing", {
+    id: fixing,
+    accelerator: "H100",
+    region: fixing,
+    hour: at,
+    price_nano_usd: 1,
+    flags: [],
+    components: [],
+    created_at: at,
+  });
+  await put("provider_claim", {
+    provider_id: provider,
+    endpoint_id: endpoint,
+    offering_id: offering,
+    request_id: randomUUID(),
+    attempt: 1,
+    attempted_at: at,
+    claimed_prompt_tokens: 1,
+    claimed_completion_tokens: 1,
+    fixing_id: fixing,
+    share_ppm: 850_000,
+    claimed_nano_usd: 1,
+    bound_nano_usd: 1,
+    bounded_by: "CLAIM",
+    amount_nano_usd: 1,
+    state: "SUBMITTED",
+    submitted_at: at,
+    version: 1,
+  });
+  const statement = await put("statement", {
+    provider_id: provider,
+    period: "2026-10",
+    state: "DISPUTED",
+    total_nano_usd: 0,
+    drafted_at: at,
+    review_ends_at: at,
+    due_at: at,
+    version: 1,
+  });
+  const line = await put("statement_line", {
+    statement_id: statement,
+    kind: "TRUE_UP",
+    amount_nano_usd: 1,
+    requests: 0,
+    gpu_nanos: 0,
+    created_at: at,
+  });
+  await put("statement_dispute", {
+    statement_id: statement,
+    line_id: line,
+    provider_id: provider,
+    state: "OPEN",
+    reason: "r",
+    opened_at: at,
+    opened_by: provider,
+  });
+  const payoutAccount = await put("payout_account", {
+    provider_id: provider,
+    state: "PROPOSED",
+    country: "DE",
+    bic: "COBADEFF",
+    holder_sealed: bytes(),
+    iban_sealed: bytes(),
+    iban_end: "3000",
+    proposed_by: provider,
+    proposed_at: at,
+    version: 1,
+  });
+  const payout = await put("payout", {
+    statement_id: statement,
+    provider_id: provider,
+    period: "2026-10",
+    state: "SUBMITTED",
+    amount_nano_usd: 10_000_000,
+    carried_in_nano_usd: 0,
+    remainder_nano_usd: 0,
+    attempt: 1,
+    due_at: at,
+    scheduled_at: at,
+    version: 1,
+  });
+  await put("payout_attempt", {
+    payout_id: payout,
+    number: 1,
+    key: `${statement}-1`,
+    rail: "PAIN_001",
+    account_id: payoutAccount,
+    amount_nano_usd: 10_000_000,
+    state: "SUBMITTED",
+    run_id: randomUUID(),
+    submitted_at: at,
+  });
+  await put("payout_approval", {
+    payout_id: payout,
+    account_id: payoutAccount,
+    approved_by: randomUUID(),
+    approved_at: at,
+  });
+  await put("credit_note", {
+    provider_id: provider,
+    statement_id: statement,
+    amount_nano_usd: 1,
+    remaining_nano_usd: 1,
+    reason: "r",
+    created_at: at,
+    created_by: provider,
+  });
   const served = { startup_id: startup, model: "m", endpoint_id: endpoint };
   const counted = {
+    held_nano_credit: 1,
+    workload: "INFERENCE",
+    segment: "UNSPECIFIED",
     prompt_tokens: 1,
     completion_tokens: 1,
     usage_bounded: false,

@@ -121,6 +121,15 @@ test("another tenant's key, members and organisation do not exist", async () => 
   );
 });
 
+test("an operator says how far a startup is; nothing else has a segment", async () => {
+  const { accounts, operator } = world;
+  const seed = await accounts.createOrganisation(operator, { kind: "STARTUP", name: "Seed", segment: "SEED" });
+  const untold = await accounts.createOrganisation(operator, { kind: "STARTUP", name: "Untold" });
+  expect([seed.segment, untold.segment]).toEqual(["SEED", "UNSPECIFIED"]);
+  const provider = { kind: "PROVIDER" as const, name: "GPU", segment: "SEED" as const };
+  expect(await refusal(accounts.createOrganisation(operator, provider))).toBe("BAD_USER_INPUT segment");
+});
+
 test("only operators make organisations, and make keys for all", async () => {
   const { accounts, operator } = world;
   expect(await refusal(accounts.createOrganisation(null, { kind: "STARTUP", name: "x" }))).toBe("UNAUTHENTICATED");

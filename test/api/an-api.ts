@@ -1,4 +1,5 @@
 /** A real API server on a database of its own, and parties who know it by its URL and their keys. */
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,8 +23,9 @@ import { listen } from "../../src/platform/http-server";
 import { createLog } from "../../src/platform/log";
 import { createMetrics } from "../../src/platform/metrics";
 import { openSecrets } from "../../src/platform/secrets";
+import { OffsetClock } from "../../src/platform/test-clock";
 import { createServices, type Services } from "../../src/services";
-import { openRelayIdentity } from "../../src/upstreams/identity";
+import { openRelayIdentity, type RelayIdentity } from "../../src/upstreams/identity";
 import { subscriptionClasses } from "../../subscriptions";
 import { anEndpoint } from "../catalog/an-endpoint";
 import { type ApiClient, apiClient } from "../support/api-client";
@@ -42,6 +44,8 @@ export interface TestApi {
   readonly services: Services;
   readonly bus: MemoryBus;
   readonly db: Database;
+  /** Signs relay tokens. */
+  readonly identity: RelayIdentity;
   readonly operator: Party;
   /** What the server logged, a line each. */
   readonly logged: string[];
@@ -58,15 +62,18 @@ export async function openApi(environment: Record<string, string> = {}): Promise
   const log = createLog({ level: "info", write: (line) => void logged.push(line) });
   const bus = new MemoryBus((err) => log.error({ err }, "a listener failed"));
   const config = readConfig({ DRAIN_GRACE_MS: "1000", ...environment });
+  const testClock = config.testClock ? new OffsetClock() : null;
   const identity = await openRelayIdentity(await openSecrets(home), Date.now());
   const services = createServices(
     {
       config,
       db,
-      clock: systemClock,
+      clock: testClock ?? systemClock,
+      testClock,
       log,
       identity,
       pepper: Buffer.from("a pepper for tests"),
+      sealingKey: randomBytes(32),
       publicUrl: "http://localhost",
       egress: { allowLoopback: true, ownHosts: [] },
     },
@@ -90,6 +97,7 @@ export async function openApi(environment: Record<string, string> = {}): Promise
     services,
     bus,
     db,
+    identity,
     operator,
     logged,
     a: (kind, name = `A ${kind}`, scopes = ["READ", "WRITE", "ADMIN"]) =>

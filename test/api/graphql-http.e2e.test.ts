@@ -10,6 +10,7 @@ import {
   ViewerDocument,
 } from "../../codegen/generated/graphql";
 import { apiClient } from "../support/api-client";
+import { sendEndlessly, sendRegardless } from "../support/raw-request";
 import { openApi, type TestApi } from "./an-api";
 
 let api: TestApi;
@@ -114,6 +115,23 @@ describe("what is refused", () => {
     expect(errors![0]!.message).toContain("WebSocket");
     expect(errors![0]!.extensions.code).toBe("BAD_USER_INPUT");
   });
+
+  it.each([
+    ["as JSON", "application/json"],
+    ["as events", "text/event-stream"],
+  ])(
+    "a body over the limit asked %s so that its sender can read it though it sends on, and no endless one",
+    async (_, accept) => {
+      const body = Buffer.alloc(4 * 1_048_576, "x");
+      const head = (length: string) =>
+        `POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\naccept: ${accept}\r\ncontent-type: application/json\r\n${length}\r\n\r\n`;
+      const refused = /^HTTP\/1\.1 413 .*"code":"BODY_TOO_LARGE".*\]\}$/s;
+      expect(await sendRegardless(api.url, head(`content-length: ${body.length}`), body)).toMatch(refused);
+      const endless = await sendEndlessly(api.url, head("transfer-encoding: chunked"));
+      expect(endless.text).toMatch(refused);
+      expect(endless.sentBytes).toBeLessThan(32 * 1_048_576);
+    },
+  );
 
   it("a body over the limit with 413, declared or not, and one that is no JSON with 400", async () => {
     const large = JSON.stringify({ query: `{ slaTiers { code } } # ${"x".repeat(5_000)}` });

@@ -36,28 +36,54 @@ type Cost = readonly [by: "provider" | "startup" | "partner" | "operator", state
  */
 const costs: Readonly<Record<string, Cost>> = {
   Accelerators: ["provider", 1],
+  AccountingPeriods: ["provider", 1],
   Accruals: ["provider", 2],
   ApiKeyCreate: ["provider", 5],
   ApiKeyRevoke: ["provider", 5],
   ApiKeyRotate: ["provider", 8],
   ApiKeys: ["provider", 2],
   AuditEvents: ["provider", 2],
+  BlockAssign: ["partner", 10],
+  BlockChanges: ["partner", 4],
+  Blocks: ["partner", 3],
   CapacityChanges: ["provider", 6],
   CapacityWindowCancel: ["provider", 6],
   CapacityWindowOpen: ["provider", 7],
   CapacityWindows: ["provider", 3],
+  CapitalExport: ["partner", 4],
+  CapitalPosition: ["partner", 7],
+  ClaimDecide: ["operator", 7],
+  ClaimSubmit: ["provider", 12],
+  Claims: ["provider", 3],
+  Coverage: ["partner", 4],
+  CoverageAlertChanges: ["partner", 6],
+  CoverageAlerts: ["partner", 2],
+  CoverageChanges: ["partner", 4],
   CreditBalance: ["startup", 1],
   CreditBalanceChanges: ["startup", 1],
+  CreditBlock: ["partner", 17],
   CreditLots: ["startup", 3],
+  CreditNoteCreate: ["operator", 8],
+  CreditUnblock: ["partner", 9],
+  CreditUse: ["partner", 3],
   Deliveries: ["provider", 5],
-  DrawdownCreate: ["partner", 12],
+  DisputeResolve: ["operator", 16],
+  DrawdownCreate: ["partner", 17],
   Drawdowns: ["partner", 3],
   EndpointMove: ["provider", 5],
   EndpointRegister: ["provider", 6],
   Endpoints: ["provider", 5],
-  Facilities: ["partner", 3],
+  Facilities: ["partner", 9],
+  FacilityChangeLimit: ["partner", 5],
+  FacilityClose: ["partner", 5],
   FacilityOpen: ["partner", 6],
   Fixings: ["provider", 2],
+  FlaggedUsage: ["operator", 3],
+  FlaggedUsageCounts: ["operator", 2],
+  LedgerAccounts: ["provider", 2],
+  LedgerBalance: ["provider", 2],
+  LedgerEntries: ["provider", 2],
+  LedgerVerification: ["operator", 1],
   MemberAdd: ["provider", 5],
   MemberChangeRole: ["provider", 7],
   MemberRemove: ["provider", 8],
@@ -68,11 +94,32 @@ const costs: Readonly<Record<string, Cost>> = {
   Offerings: ["provider", 2],
   OrganisationCreate: ["operator", 4],
   Organisations: ["operator", 1],
+  PayoutAccountCancel: ["provider", 7],
+  PayoutAccountChanges: ["provider", 5],
+  PayoutAccountConfirm: ["provider", 10],
+  PayoutAccountPropose: ["provider", 6],
+  PayoutAccounts: ["provider", 3],
+  PayoutApprove: ["operator", 11],
+  PayoutChanges: ["provider", 4],
+  PayoutConfirm: ["operator", 13],
+  PayoutExport: ["provider", 2],
+  PayoutHold: ["operator", 6],
+  PayoutReissue: ["operator", 7],
+  PayoutRelease: ["operator", 6],
+  PayoutRun: ["operator", 7],
+  Payouts: ["provider", 6],
+  PeriodClose: ["operator", 12],
   PricingTiers: ["provider", 0],
   Processes: ["operator", 0],
+  ProviderRateCard: ["provider", 1],
   Providers: ["provider", 3],
   Quotes: ["provider", 2],
+  RateCardApprove: ["operator", 7],
+  RateCardPropose: ["operator", 8],
+  RateCardRetire: ["operator", 7],
+  RateCards: ["provider", 2],
   RateLimit: ["provider", 0],
+  RedemptionPrices: ["startup", 1],
   RevenueEstimate: ["provider", 1],
   RoutingCandidacies: ["provider", 2],
   RoutingDecision: ["startup", 1],
@@ -83,6 +130,16 @@ const costs: Readonly<Record<string, Cost>> = {
   SlaBreaches: ["provider", 4],
   SlaTiers: ["provider", 1],
   SpotPricesRecord: ["operator", 8],
+  StatementApprove: ["provider", 15],
+  StatementChanges: ["provider", 4],
+  StatementCsv: ["provider", 2],
+  StatementDispute: ["provider", 11],
+  StatementFinalise: ["operator", 10],
+  StatementLines: ["provider", 3],
+  StatementReplay: ["provider", 9],
+  Statements: ["provider", 4],
+  TestClock: ["operator", 0],
+  TestClockAdvance: ["operator", 5],
   Usage: ["startup", 2],
   Utilization: ["provider", 1],
   Viewer: ["provider", 2],
@@ -95,6 +152,8 @@ const order = Object.keys(mutations);
 const TELLING = /set_config\('exergy\./;
 /** Statements for a list, and for each list within it. */
 const PER_LIST = 2;
+/** A file is one field whose rows are read from several lists: here facilities, and lots with their startups. */
+const listsInFiles: Readonly<Record<string, number>> = { CapitalExport: 2 };
 const MORE_ROWS = 3;
 
 const operations = committedOperations();
@@ -129,7 +188,8 @@ it("longer lists take no statement more, and none takes more than two for each l
   const counted = await countAll("query");
   expect(counted).toEqual(written("query"));
   for (const [name, statements] of Object.entries(counted)) {
-    expect(`${name}: ${statements <= PER_LIST * listsIn(operations.get(name)!)}`).toBe(`${name}: true`);
+    const lists = listsInFiles[name] ?? listsIn(operations.get(name)!);
+    expect(`${name}: ${statements <= PER_LIST * lists}`).toBe(`${name}: true`);
   }
 });
 
@@ -240,13 +300,24 @@ async function variablesOf(document: DocumentNode): Promise<Record<string, unkno
   const given = { ...things, ...provider.personal };
   const field = fieldOf(document);
   if (operationOf(document).operation === "mutation") return mutations[field]!.args((thing) => given[thing]);
+  const ofNodes: Record<string, Record<string, unknown>> = {
+    ProviderRateCard: { id: provider.id },
+    StatementCsv: { id: things.statement },
+    StatementLines: { id: things.statement },
+  };
   const variables: Record<string, Record<string, unknown>> = {
+    capitalExport: { kind: "CREDIT_LOTS" },
+    creditUse: { by: "STARTUP" },
+    flaggedUsageCounts: { period: "2026-01" },
+    ledgerBalance: { accountId: things.account },
+    ledgerEntries: { accountId: things.account },
     node: { id: things.endpoint },
     nodes: { ids: [things.endpoint, things.offering] },
     revenueEstimate: { input: { accelerator: "H100", monthlyGpuHours: 40_000 } },
+    statementReplay: { statementId: things.statement },
     routingDecision: { by: { id: things.decision } },
   };
-  return variables[field] ?? {};
+  return ofNodes[operationOf(document).name!.value] ?? variables[field] ?? {};
 }
 
 async function countToFirst(document: DocumentNode, party: Inhabitant): Promise<number> {

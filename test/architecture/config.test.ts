@@ -86,6 +86,14 @@ test("values that do not fit each other are faults too", () => {
   ]);
 });
 
+test("the time of a system in production cannot be moved", () => {
+  expect(faultsOf({ TEST_CLOCK: "on", NODE_ENV: "production" }).map((fault) => fault.split(":")[0])).toEqual([
+    "TEST_CLOCK",
+  ]);
+  expect(readConfig({ TEST_CLOCK: "on", NODE_ENV: "test" }).testClock).toBe(true);
+  expect([readConfig({}).testClock, readConfig({ NODE_ENV: "production" }).testClock]).toEqual([false, false]);
+});
+
 test("an empty variable is one that is not set", () => {
   expect(readConfig({ PORT: "", DATABASE_URL: "" })).toEqual(readConfig({}));
 });

@@ -3,9 +3,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildSchema, isObjectType } from "graphql";
 import { AuditEvent } from "../../entities/audit-event";
+import { encodeId } from "../../schema/node";
 import { newId } from "../../src/platform/ids";
-import { openApi, opened, type Party, registered, type TestApi } from "../api/an-api";
+import { takesIdempotencyKey } from "../access/everything";
+import { openApi, opened, type Party, registered, type TestApi, uuidOf } from "../api/an-api";
 import { anEndpoint, anOffering } from "../catalog/an-endpoint";
+import { aRelayToken, signAs } from "../payouts/a-relay-token";
+import { aPayout, aProposedAccount, aUsableAccount } from "../payouts/planted";
+import { aDisputed, aFinal, aLine, aProposal, aRateCard, aStatement } from "../statements/planted";
 
 const schema = buildSchema(readFileSync(join(__dirname, "../../schema/schema.graphql"), "utf8"));
 const mutations = Object.values(schema.getMutationType()!.getFields());
@@ -16,7 +21,8 @@ let startup: Party;
 let partner: Party;
 
 beforeAll(async () => {
-  api = await openApi();
+  api = await openApi({ TEST_CLOCK: "on" });
+  signAs(api.identity);
   [provider, startup, partner] = [await api.a("PROVIDER"), await api.a("STARTUP"), await api.a("CAPITAL_PARTNER")];
 });
 afterAll(() => api.close());
@@ -28,7 +34,7 @@ async function send(by: Party, name: string, input: unknown) {
   const results = isObjectType(payload) ? Object.values(payload.getFields()) : [];
   const objects = results.filter((field) => isObjectType(field.type) && "id" in field.type.getFields());
   const asked = objects.map((field) => `${field.name} { id }`).join(" ");
-  const key = name === "drawdownCreate" ? `@idempotent(key: "${newId()}")` : "";
+  const key = takesIdempotencyKey(schema.getMutationType()!.getFields()[name]!) ? `@idempotent(key: "${newId()}")` : "";
   const text = `mutation ($input: ${args[0]!.type}) { ${name}(input: $input) ${key} { ${asked} userErrors { message } } }`;
   const { data, errors, headers } = await by.text(text, { input });
   type Answer = Record<string, { id: string } | null> & { userErrors: unknown[] };
@@ -67,6 +73,27 @@ const aSession = async () => {
   );
   return Buffer.from(`Session:${session.id}`).toString("base64url");
 };
+
+const aBlock = async () =>
+  made(partner, "creditBlock", "block", { target: { facilityId: await opened(partner, "10") }, reason: "DEFAULT" });
+/** For an attempt that left no record; the fixing is there once a spot price was recorded. */
+async function aClaim() {
+  const { by, input } = await tries.spotPricesRecord!();
+  await send(by, "spotPricesRecord", input);
+  const [offeringId, endpointId] = await anOfferingAndItsEndpoint();
+  return { relayToken: aRelayToken(uuidOf(endpointId)), offeringId, promptTokens: 1, completionTokens: 1_000 };
+}
+async function anOfferingAndItsEndpoint(): Promise<[string, string]> {
+  const endpointId = await registered(provider, another("endpoint"));
+  const input = { ...anOffering("", { model: another("model") }), endpointId };
+  return [await made(provider, "offeringPublish", "offering", input), endpointId];
+}
+
+async function payoutThatIs(state: "SCHEDULED" | "SUBMITTED" | "RETURNED"): Promise<string> {
+  const { uuid } = await api.a("PROVIDER");
+  const accountId = await aUsableAccount(api, uuid);
+  return encodeId("Payout", await aPayout(api, uuid, { period: "2100-06", state, accountId }));
+}
 
 interface Try {
   readonly by: Party;
@@ -134,10 +161,97 @@ const tries: Readonly<Record<string, () => Promise<Try>>> = {
     action: "facility.open",
     input: { name: another("facility"), limit: "10", multiplier: "1.35" },
   }),
+  facilityChangeLimit: async () => ({
+    by: partner,
+    action: "facility.change-limit",
+    input: { id: await opened(partner, "10"), limit: "20" },
+  }),
+  facilityClose: async () => ({
+    by: partner,
+    action: "facility.close",
+    input: { id: await opened(partner, "10"), expectedVersion: 1 },
+  }),
   drawdownCreate: async () => ({
     by: partner,
     action: "drawdown.create",
     input: { facilityId: await opened(partner, "10"), startupId: startup.id, amount: "1" },
+  }),
+  creditBlock: async () => ({
+    by: partner,
+    action: "block.place",
+    input: { target: { facilityId: await opened(partner, "10") }, reason: "DISPUTE" },
+  }),
+  creditUnblock: async () => ({ by: partner, action: "block.lift", input: { id: await aBlock() } }),
+  blockAssign: async () => ({ by: partner, action: "block.assign", input: { id: await aBlock() } }),
+  claimSubmit: async () => ({ by: provider, action: "claim.submit", input: await aClaim() }),
+  claimDecide: async () => ({
+    by: api.operator,
+    action: "claim.decide",
+    input: { id: await made(provider, "claimSubmit", "claim", await aClaim()), pay: false, reason: "no" },
+  }),
+  testClockAdvance: async () => ({ by: api.operator, action: "test-clock.advance", input: { by: "PT0.001S" } }),
+  rateCardPropose: async () => ({
+    by: api.operator,
+    action: "rate-card.propose",
+    input: {
+      providerId: provider.id,
+      effectiveAt: new Date(Date.now() + 3_600_000).toISOString(),
+      reason: "negotiated",
+      baseShare: "0.85",
+      tierReading: "VOLUME",
+      premiumReading: "POINTS",
+      tiers: [{ premium: "0.05" }],
+    },
+  }),
+  rateCardApprove: async () => ({
+    by: api.operator,
+    action: "rate-card.approve",
+    input: { id: encodeId("RateCard", await aProposal(api.db, provider.uuid, 800)) },
+  }),
+  rateCardRetire: async () => ({
+    by: api.operator,
+    action: "rate-card.retire",
+    input: { id: encodeId("RateCard", await aRateCard(api.db, provider.uuid, { version: 900 })) },
+  }),
+  periodClose: async () => ({ by: api.operator, action: "period.close", input: { period: "2026-10" } }),
+  statementApprove: async () => ({
+    by: provider,
+    action: "statement.approve",
+    input: { id: encodeId("Statement", (await aStatement(api.db, provider.uuid)).id) },
+  }),
+  statementDispute: async () => {
+    const { id } = await aStatement(api.db, provider.uuid, { period: "2100-02" });
+    const lineId = encodeId("StatementLine", await aLine(api.db, id));
+    return { by: provider, action: "statement.dispute", input: { lineId, reason: "More was delivered." } };
+  },
+  disputeResolve: async () => ({
+    by: api.operator,
+    action: "statement.resolve-dispute",
+    input: {
+      id: encodeId("StatementDispute", await aDisputed(api.db, provider.uuid, "2100-03")),
+      outcome: "UPHELD",
+      answer: "It was.",
+      credit: "0.5",
+    },
+  }),
+  statementFinalise: async () => ({
+    by: api.operator,
+    action: "statement.finalise",
+    input: {
+      id: encodeId(
+        "Statement",
+        (await aStatement(api.db, provider.uuid, { period: "2100-04", reviewEndsAt: new Date(0) })).id,
+      ),
+    },
+  }),
+  creditNoteCreate: async () => ({
+    by: api.operator,
+    action: "credit-note.create",
+    input: {
+      statementId: encodeId("Statement", await aFinal(api.db, provider.uuid, "2100-05")),
+      amount: "-1",
+      reason: "Counted twice.",
+    },
   }),
   spotPricesRecord: async () => ({
     by: api.operator,
@@ -155,6 +269,47 @@ const tries: Readonly<Record<string, () => Promise<Try>>> = {
       ],
     },
   }),
+  payoutAccountPropose: async () => ({
+    by: await api.a("PROVIDER"),
+    action: "payout-account.propose",
+    input: { holder: "Nordic GPU AS", iban: "DE89370400440532013000", bic: "COBADEFFXXX", country: "DE" },
+  }),
+  payoutAccountConfirm: async () => {
+    const by = await api.a("PROVIDER");
+    const id = encodeId("PayoutAccount", await aProposedAccount(api, by.uuid));
+    return { by, action: "payout-account.confirm", input: { id } };
+  },
+  payoutAccountCancel: async () => {
+    const by = await api.a("PROVIDER");
+    const id = encodeId("PayoutAccount", await aProposedAccount(api, by.uuid));
+    return { by, action: "payout-account.cancel", input: { id } };
+  },
+  payoutApprove: async () => ({
+    by: api.operator,
+    action: "payout.approve",
+    input: { id: await payoutThatIs("SCHEDULED") },
+  }),
+  payoutHold: async () => ({
+    by: api.operator,
+    action: "payout.hold",
+    input: { id: await payoutThatIs("SCHEDULED"), reason: "a dispute" },
+  }),
+  payoutRelease: async () => {
+    const id = await payoutThatIs("SCHEDULED");
+    await send(api.operator, "payoutHold", { id, reason: "a dispute" });
+    return { by: api.operator, action: "payout.release", input: { id } };
+  },
+  payoutConfirm: async () => ({
+    by: api.operator,
+    action: "payout.confirm",
+    input: { id: await payoutThatIs("SUBMITTED"), outcome: "SETTLED" },
+  }),
+  payoutReissue: async () => ({
+    by: api.operator,
+    action: "payout.reissue",
+    input: { id: await payoutThatIs("RETURNED") },
+  }),
+  payoutRun: async () => ({ by: api.operator, action: "payout.run", input: { note: "month end" } }),
 };
 
 /** Everything that is stored, but for when a key was last used. */

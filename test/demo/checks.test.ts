@@ -1,6 +1,7 @@
 import { type Check, checksOf, type Events, splitOf } from "../../demo/checks";
 import { releasedNanoUsd } from "../../demo/exact";
 import type { Figures } from "../../demo/figures";
+import type { Month, ProviderMonth } from "../../demo/month";
 import type { CallResult } from "../../demo/traffic";
 
 const MULTIPLIER = 1_350_000_000n;
@@ -75,8 +76,32 @@ const call = (requestId: string, outcome: CallResult["outcome"] = "OK"): CallRes
   problem: outcome === "OK" ? null : "502 upstream_failed",
 });
 
+function soundMonth(): Month {
+  const { providers } = soundFigures();
+  return {
+    period: "2026-03",
+    providers: providers.map(({ name, accruedNanoUsd }) => ({
+      name,
+      approvedBy: "silence",
+      accrualLinesNanoUsd: accruedNanoUsd,
+      totalNanoUsd: accruedNanoUsd,
+      replayedNanoUsd: accruedNanoUsd,
+      replayMatches: true,
+      dueOn: "2026-04-30",
+      payout: "SETTLED",
+      paidNanoUsd: 0n,
+      carriedNanoUsd: accruedNanoUsd,
+    })),
+  };
+}
+
 function soundEvents(): Events {
-  return { calls: ["r0", "r1", "r2"].map((id) => call(id)), streamedSpentNano: 3_000_004n, breachHeard: true };
+  return {
+    calls: ["r0", "r1", "r2"].map((id) => call(id)),
+    streamedSpentNano: 3_000_004n,
+    breachHeard: true,
+    month: soundMonth(),
+  };
 }
 
 const wrong = (checks: readonly Check[]) => checks.filter(({ ok }) => !ok).map(({ claim }) => claim);
@@ -190,4 +215,36 @@ test("a story without its outage is no proof: no reroute, no breach, no balance"
     "its UPTIME breach reached it on the subscription",
     "the balance stream ends where the balance query stands",
   ]);
+});
+
+test.each<[string, Partial<ProviderMonth>, string]>([
+  [
+    "a statement that lost an accrual",
+    { accrualLinesNanoUsd: 0n },
+    "Σ accrual lines of the statements of 2026-03 = Σ accruals",
+  ],
+  [
+    "a statement that nobody can work out again",
+    { replayMatches: false },
+    "statements worked out again from usage and stored fixings = statements",
+  ],
+  [
+    "a payment of too much",
+    { paidNanoUsd: 10_000_000n },
+    "Σ paid by the bank + Σ carried over below a cent = Σ statements",
+  ],
+  [
+    "a provider that was not paid",
+    { payout: "RETURNED" },
+    "one payout per provider, settled, or carried over below a cent",
+  ],
+])("%s is found", (_fault, change, claim) => {
+  const { period, providers } = soundMonth();
+  const [first, ...rest] = providers;
+  const month = { period, providers: [{ ...first!, ...change }, ...rest] };
+  expect(wrong(checksOf(soundFigures(), { ...soundEvents(), month }))).toEqual([claim]);
+});
+
+test("where the time cannot be moved, no month is asked for", () => {
+  expect(wrong(checksOf(soundFigures(), { ...soundEvents(), month: null }))).toEqual([]);
 });

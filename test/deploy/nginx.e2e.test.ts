@@ -112,9 +112,11 @@ describe("traffic", () => {
 
   it("a body over the limit gets the API's own answer, not nginx's", async () => {
     const body = JSON.stringify({ query: `{ slaTiers { code } } # ${"x".repeat(1_100_000)}` });
-    const answer = await send(nginx.url, { path: "/graphql", body, headers: { "content-type": "application/json" } })
-      .answer;
-    expect([answer.status, JSON.parse(answer.text).errors[0].extensions.code]).toEqual([413, "BODY_TOO_LARGE"]);
+    // Once is luck: where the API hung up on what it had not read, most of them were a 502.
+    for (let time = 0; time < 20; time += 1) {
+      const { status, text } = await send(nginx.url, { path: "/graphql", body }).answer;
+      expect([status, JSON.parse(text).errors[0].extensions.code]).toEqual([413, "BODY_TOO_LARGE"]);
+    }
   });
 
   it("a subscription over WebSocket is told a change as it happens", async () => {

@@ -1,6 +1,7 @@
 /** Facilities, drawdowns and lots on PostgreSQL and the real ledger: limits and keys under parallel use, sums after it. */
 import type { Facility } from "../../entities/facility";
 import type { Viewer } from "../../src/accounts/viewer";
+import { Outbox } from "../../src/events/outbox";
 import { Funding } from "../../src/funding/funding";
 import { Ledger } from "../../src/ledger/ledger";
 import { NANO } from "../../src/money/nano";
@@ -18,7 +19,7 @@ beforeAll(async () => {
   world = await openWorld();
   const { db, clock, bus } = world;
   ledger = new Ledger({ db, clock });
-  funding = new Funding({ db, ledger, bus, clock });
+  funding = new Funding({ db, ledger, bus, clock, outbox: new Outbox(db, bus, clock) });
   [partner, startup] = [await world.a("CAPITAL_PARTNER"), await world.a("STARTUP")];
 });
 afterAll(() => world.close());

@@ -4,7 +4,7 @@ import { NANO } from "../../src/money/nano";
 import { newId } from "../../src/platform/ids";
 import { transaction } from "../../src/platform/transaction";
 import { until } from "../support/leftovers";
-import { MoneyWorld } from "../support/money-world";
+import { MoneyWorld, plainLot, reportedUsage } from "../support/money-world";
 import { createTestDatabase, type TestDatabase } from "../support/template-database";
 import { countersByName, countOf, faultsInTheBooks } from "./books";
 
@@ -41,8 +41,12 @@ test("a facility opens with a limited backing account and two open-ended credit 
     fundedNanoUsd: 0n,
     backingNanoUsd: 0n,
     issuedNanoCredit: 0n,
+    availableNanoCredit: 0n,
     heldNanoCredit: 0n,
+    blockedNanoCredit: 0n,
     spentNanoCredit: 0n,
+    expiredNanoCredit: 0n,
+    assignedNanoCredit: 0n,
   });
 });
 
@@ -59,7 +63,10 @@ test("a drawdown of 1,000 dollars at 1.50× is 1,000 dollars of backing and 1,50
     issuedNanoCredit: 1_500n * NANO,
     availableNanoCredit: 1_500n * NANO,
     heldNanoCredit: 0n,
+    blockedNanoCredit: 0n,
     spentNanoCredit: 0n,
+    expiredNanoCredit: 0n,
+    assignedNanoCredit: 0n,
     asOf: world.clock.now(),
   });
   expect((await world.ledger.lotBalances([lot.accountId, newId()])).size).toBe(1);
@@ -201,6 +208,7 @@ test("a hold reaches over at most 255 lots, and one that does is captured whole"
         fundedNanoUsd: 4n,
         creditNanoCredit: 5n,
         multiplierPpm: 1_250_000n,
+        ...plainLot,
       };
       await world.ledger.issueLot(tx, { ...terms, bookedAt: world.clock.now() });
     }
@@ -211,7 +219,7 @@ test("a hold reaches over at most 255 lots, and one that does is captured whole"
   });
   const requestId = newRequestId();
   await world.hold(startupId, 1_275n, { requestId });
-  const usage = { promptTokens: 0, completionTokens: 100_000, clamped: false, source: "REPORTED" as const };
+  const usage = reportedUsage(100_000);
   const settled = await world.metering.settle(world.delivery({ requestId, startupId, heldNanoCredit: 1_275n, usage }));
   expect(settled.chargedNanoCredit).toBe(1_275n);
   expect(await world.ledger.balance(startupId)).toMatchObject({

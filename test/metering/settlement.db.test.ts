@@ -3,7 +3,7 @@
 import { Metering } from "../../src/metering/metering";
 import { GPU_HOUR_NANOS } from "../../src/pricing/tier";
 import { countersByName, countOf, faultsInTheBooks } from "../ledger/books";
-import { MoneyWorld } from "../support/money-world";
+import { MoneyWorld, reportedUsage } from "../support/money-world";
 import { createTestDatabase, type TestDatabase } from "../support/template-database";
 
 /** One GPU-second at 2.50 USD per GPU-hour: × 1.35 in credits, × 0.85 in dollars owed. */
@@ -31,12 +31,7 @@ const recordOf = async (id: string) =>
   (await world.db.source.query("SELECT * FROM usage_record WHERE id = $1", [id]))[0];
 const stateOf = async (id: string) =>
   (await world.db.source.query("SELECT state FROM hold WHERE id = $1", [id]))[0].state;
-const hoursOf = (hours: number) => ({
-  promptTokens: 0,
-  completionTokens: hours * 3_600,
-  clamped: false,
-  source: "REPORTED" as const,
-});
+const hoursOf = (hours: number) => reportedUsage(hours * 3_600);
 /** One token is one GPU-second. */
 const slowQuote = () => ({ ...world.quote, throughput: { prefillTokensPerGpuSecond: 1, decodeTokensPerGpuSecond: 1 } });
 
@@ -56,6 +51,13 @@ test("above the hold the hold is charged: a startup never pays more than was set
   // Even when the relay believes that more was held.
   const other = await world.heldRequest(900_000n);
   expect((await world.metering.settle({ ...other, heldNanoCredit: 5_000_000n })).chargedNanoCredit).toBe(900_000n);
+});
+
+test("the record names the card of whoever delivered, whatever card its hold was reckoned with", async () => {
+  const delivery = await world.heldRequest();
+  const card = { ...world.quote.card, id: "019a0000-0000-7000-8000-00000000c0de", baseSharePpm: 860_000n };
+  await world.metering.settle({ ...delivery, quote: { ...world.quote, card } });
+  expect(await recordOf(delivery.requestId)).toMatchObject({ rate_card_id: card.id, accrual_share_ppm: "860000" });
 });
 
 test("usage record, capture, accrual and spread are there together", async () => {
@@ -158,7 +160,7 @@ test("a charge too small to release what the provider earned is made up out of s
 
 test("an answer that used nothing is recorded, charged nothing, and frees its hold", async () => {
   const delivery = await world.heldRequest();
-  const usage = { promptTokens: 0, completionTokens: 0, clamped: false, source: "ESTIMATED" as const };
+  const usage = { ...reportedUsage(0), source: "ESTIMATED" as const };
   expect((await world.metering.settle({ ...delivery, usage, outcome: "ABORTED" })).chargedNanoCredit).toBe(0n);
   expect(await recordOf(delivery.requestId)).toMatchObject({
     charge_nano_credit: "0",

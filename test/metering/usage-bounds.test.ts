@@ -5,7 +5,7 @@ import { boundUsage, TEMPLATE_TOKENS_MAX, type UsageEvidence } from "../../src/m
 const evidence: UsageEvidence = { promptBytes: 400, maxCompletionTokens: 100, deliveredBytes: 200, contentChunks: 48 };
 
 test("an honest report is taken as it is", () => {
-  expect(boundUsage({ prompt_tokens: 90, completion_tokens: 50, total_tokens: 140 }, evidence)).toEqual({
+  expect(boundUsage({ prompt_tokens: 90, completion_tokens: 50, total_tokens: 140 }, evidence)).toMatchObject({
     promptTokens: 90,
     completionTokens: 50,
     clamped: false,
@@ -14,7 +14,7 @@ test("an honest report is taken as it is", () => {
 });
 
 test("a report over the bounds is cut to them and flagged", () => {
-  expect(boundUsage({ prompt_tokens: 465, completion_tokens: 101 }, evidence)).toEqual({
+  expect(boundUsage({ prompt_tokens: 465, completion_tokens: 101 }, evidence)).toMatchObject({
     promptTokens: 464,
     completionTokens: 100,
     clamped: true,
@@ -55,7 +55,7 @@ test("output whose bytes are unknown is bounded by what was allowed", () => {
 });
 
 test.each([[undefined], [null], [{}], [{ prompt_tokens: null }]])("%j is estimated without blame", (reported) => {
-  expect(boundUsage(reported, evidence)).toEqual({
+  expect(boundUsage(reported, evidence)).toMatchObject({
     promptTokens: 100,
     completionTokens: 48,
     clamped: false,
@@ -71,7 +71,7 @@ test.each([[-1], [Number.NaN], [1e308], [Number.POSITIVE_INFINITY], [1.5], ["7"]
   "a claim of %p is estimated and flagged",
   (claim) => {
     const usage = boundUsage({ prompt_tokens: 90, completion_tokens: claim }, evidence);
-    expect(usage).toEqual({ promptTokens: 90, completionTokens: 48, clamped: true, source: "ESTIMATED" });
+    expect(usage).toMatchObject({ promptTokens: 90, completionTokens: 48, clamped: true, source: "ESTIMATED" });
   },
 );
 
@@ -109,4 +109,15 @@ test("a claim is changed exactly when it is flagged", () => {
       expect(usage.source).toBe("REPORTED");
     }),
   );
+});
+
+test("what was claimed is kept beside what is charged, where it was a whole number at all", () => {
+  const claimsOf = (prompt_tokens: unknown, completion_tokens: unknown) => {
+    const { claimedPromptTokens, claimedCompletionTokens } = boundUsage({ prompt_tokens, completion_tokens }, evidence);
+    return [claimedPromptTokens, claimedCompletionTokens];
+  };
+  expect(claimsOf(90, 9_000_000)).toEqual([90, 9_000_000]);
+  expect(claimsOf(-1, 1.5)).toEqual([-1, null]);
+  expect(claimsOf("90", 1e300)).toEqual([null, null]);
+  expect(boundUsage(undefined, evidence)).toMatchObject({ claimedPromptTokens: null, claimedCompletionTokens: null });
 });

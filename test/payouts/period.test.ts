@@ -1,5 +1,5 @@
 /** When a billing month falls due. */
-import { checkPeriod, dueAt } from "../../src/payouts/period";
+import { checkPeriod, dueAt } from "../../src/statements/period";
 import { refusal } from "../accounts/a-world";
 
 test("a month is due thirty days after its end, in UTC, across years and leap days", () => {

@@ -18,7 +18,7 @@ beforeAll(async () => {
   world = await openWorld("2026-01-15T12:30:00Z");
 });
 beforeEach(async () => {
-  await world.again("fixing", "spot_observation");
+  await world.again("fixing", "spot_observation", "provider_claim");
   pricing = new Pricing(world);
 });
 afterAll(() => world.close());
@@ -156,7 +156,7 @@ test("the public estimate is what settlement's own function says, at the region'
       region: "ap-east",
       monthlyGpuHours,
       fixingNanoUsdPerGpuHour: usd("3.00"),
-      rateCardVersion: 1,
+      card,
     });
     const anywhere = await pricing.revenueEstimate({ accelerator: "H100", region: null, monthlyGpuHours });
     expect(anywhere.totalNanoUsd).toBe(

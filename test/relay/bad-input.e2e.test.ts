@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import OpenAI from "openai";
 import { HOLD_GRACE_MS } from "../../src/relay/chat-completions";
 import { until, watchResources } from "../support/leftovers";
-import { eventsOf, type RawRequest, send, sendBytes } from "../support/raw-request";
+import { eventsOf, type RawRequest, send, sendBytes, sendEndlessly, sendRegardless } from "../support/raw-request";
 import { MODEL, openRelayWorld, type RelayWorld, type WorldStartup } from "../support/relay-world";
 
 const messages = [{ role: "user" as const, content: "Hello" }];
@@ -175,6 +175,22 @@ describe("a relay that is well", () => {
       expect((await chat(world, startup)).choices).toHaveLength(1);
     });
 
+    it("lets its sender read the answer though it sends on, whatever was refused, and reads no endless one", async () => {
+      const body = Buffer.alloc(4 * 1_048_576, "x");
+      const post = (secret: string, length = `content-length: ${body.length}`) =>
+        `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer ${secret}\r\n${length}\r\n\r\n`;
+      expect(await sendRegardless(world.relay.url, post(startup.secret), body)).toMatch(
+        /^HTTP\/1\.1 413 .*"code":"body_too_large"\}\}$/s,
+      );
+      expect(await sendRegardless(world.relay.url, post("exg_wrong"), body)).toMatch(
+        /^HTTP\/1\.1 401 .*"code":"unauthenticated"\}\}$/s,
+      );
+      const endless = await sendEndlessly(world.relay.url, post(startup.secret, "transfer-encoding: chunked"));
+      expect(endless.text).toMatch(/^HTTP\/1\.1 413 .*"code":"body_too_large"\}\}$/s);
+      // What is read after an answer, and what the two sockets hold.
+      expect(endless.sentBytes).toBeLessThan(32 * 1_048_576);
+    });
+
     it("answers bytes that are no HTTP with a closed connection, and goes on", async () => {
       expect(await sendBytes(world.relay.url, "\u0016\u0003\u0001 hello\r\n\r\n")).toMatch(/^HTTP\/1\.1 400 /);
       expect(await sendBytes(world.relay.url, `GET / HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(20_000)}\r\n\r\n`)).toMatch(
@@ -339,6 +355,7 @@ async function expectSwept(world: RelayWorld, requestId: string, startup: WorldS
   expect(await world.rows("SELECT id FROM usage_record WHERE id = $1", [requestId])).toEqual([]);
   await world.expectNothingLeft();
   await world.expectBooksBalance();
+  await world.returnLeases();
   expect((await world.services.ledger.balance(startup.id)).heldNanoCredit).toBe(0n);
   for (const line of world.logged)
     expect(line).toMatch(

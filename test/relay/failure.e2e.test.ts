@@ -69,6 +69,7 @@ const completed = (provider: WorldProvider) => provider.reference.numbers().comp
 
 async function expectNothingCharged(): Promise<void> {
   expect(await records()).toEqual([]);
+  await world.returnLeases();
   const { issuedNanoCredit, availableNanoCredit } = await world.services.ledger.balance(startup.id);
   expect(availableNanoCredit).toBe(issuedNanoCredit);
   expect(

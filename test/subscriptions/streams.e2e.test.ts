@@ -119,7 +119,10 @@ describe("credit", () => {
       issuedNanoCredit: 1_000n,
       availableNanoCredit: 1_000n - spent,
       heldNanoCredit: 0n,
+      blockedNanoCredit: 0n,
       spentNanoCredit: spent,
+      expiredNanoCredit: 0n,
+      assignedNanoCredit: 0n,
       asOf: new Date(),
     }));
     const stream = connect(startup.secret).follow(CreditBalanceChangesDocument, {});

@@ -10,6 +10,7 @@ import type { OrganisationKind } from "../../schema/enums";
 import { MemoryBus } from "../../src/events/event-bus";
 import { Ledger } from "../../src/ledger/ledger";
 import { type Delivery, Metering, newRequestId } from "../../src/metering/metering";
+import type { BoundedUsage } from "../../src/metering/usage-bounds";
 import { mulDivHalfEven, NANO, PPM } from "../../src/money/nano";
 import { type Database, openDatabase } from "../../src/platform/database";
 import { newId } from "../../src/platform/ids";
@@ -28,7 +29,21 @@ interface LotTerms {
   startupId: string;
   facilityId: string;
   fundedNanoUsd: bigint;
+  priority?: number;
+  expiresAt?: Date | null;
+  accelerators?: readonly string[] | null;
+  workloads?: readonly string[] | null;
+  originationFeeNanoUsd?: bigint;
 }
+
+/** A lot without conditions. */
+export const plainLot = {
+  originationFeeNanoUsd: 0n,
+  priority: 100,
+  expiresAt: null,
+  accelerators: null,
+  workloads: null,
+} as const;
 
 export class MoneyWorld {
   readonly bus = new MemoryBus();
@@ -105,7 +120,7 @@ export class MoneyWorld {
   }
 
   /** A drawdown with its lot, at the facility's multiplier, as funding would book it. */
-  async lot({ startupId, facilityId, fundedNanoUsd }: LotTerms): Promise<Lot> {
+  async lot({ startupId, facilityId, fundedNanoUsd, ...special }: LotTerms): Promise<Lot> {
     const multiplierPpm = this.multipliers.get(facilityId)!;
     const creditNanoCredit = mulDivHalfEven(fundedNanoUsd, multiplierPpm, PPM);
     const [drawdownId, lotId, at] = [newId(), newId(), this.clock.now()];
@@ -120,6 +135,8 @@ export class MoneyWorld {
         creditNanoCredit,
         multiplierPpm,
         bookedAt: at,
+        ...plainLot,
+        ...special,
       };
       const { accountId } = await this.ledger.issueLot(tx, terms);
       const issued = { issuedNanoCredit: creditNanoCredit, multiplierPpm, issuedAt: at };
@@ -141,7 +158,7 @@ export class MoneyWorld {
     return startupId;
   }
 
-  /** Authorises a request and answers its id. */
+  /** Sets credit aside in the ledger itself and answers the request's id. */
   async hold(
     startupId: string,
     amountNanoCredit: bigint,
@@ -155,6 +172,7 @@ export class MoneyWorld {
       amountNanoCredit,
       rateCardId,
       ttlMs: options.ttlMs ?? 600_000,
+      purpose: null,
     });
     return requestId;
   }
@@ -175,10 +193,12 @@ export class MoneyWorld {
       endpointId: newId(),
       offeringId: newId(),
       model: "a-model",
+      workload: "INFERENCE",
+      leaseId: null,
       accelerator: "H100",
       region: "eu-west",
       quote: this.quote,
-      usage: { promptTokens: 0, completionTokens: 1_000, clamped: false, source: "REPORTED" },
+      usage: reportedUsage(1_000),
       outcome: "COMPLETED",
       attempts: 1,
       streamed: true,
@@ -187,6 +207,18 @@ export class MoneyWorld {
       ...of,
     };
   }
+}
+
+/** As an honest provider reports it. */
+export function reportedUsage(completionTokens: number): BoundedUsage {
+  return {
+    promptTokens: 0,
+    completionTokens,
+    clamped: false,
+    source: "REPORTED",
+    claimedPromptTokens: 0,
+    claimedCompletionTokens: completionTokens,
+  };
 }
 
 async function anOrganisation(db: Database, clock: TestClock, kind: OrganisationKind): Promise<string> {

@@ -96,6 +96,53 @@ export async function sendBytes(base: string, bytes: string | Buffer): Promise<s
   return text;
 }
 
+const STEP_BYTES = 65_536;
+
+/**
+ * As a proxy does: sends the head, has the answer, and sends the body all the same; then leaves.
+ * Errors: when the connection was closed or reset before the whole body was sent.
+ */
+export async function sendRegardless(base: string, head: string, body: Buffer): Promise<string> {
+  const { socket, text, write } = stubborn(base);
+  await write(head);
+  await until("the answer", () => /\r\n\r\n./s.test(text()));
+  for (let from = 0; from < body.length; from += STEP_BYTES) await write(body.subarray(from, from + STEP_BYTES));
+  socket.end();
+  await once(socket, "close");
+  return text();
+}
+
+/** Sends the same chunk for ever. Resolves when the other side cuts it, with what it answered and how much it had taken. */
+export async function sendEndlessly(base: string, head: string): Promise<{ text: string; sentBytes: number }> {
+  const { socket, text, write } = stubborn(base);
+  const chunk = Buffer.from(`${STEP_BYTES.toString(16)}\r\n${"x".repeat(STEP_BYTES)}\r\n`);
+  let sentBytes = 0;
+  await write(head);
+  try {
+    for (;;) {
+      await write(chunk);
+      sentBytes += chunk.length;
+    }
+  } catch {
+    socket.destroy();
+    return { text: text(), sentBytes };
+  }
+}
+
+/** Goes on writing when the other side has ended. */
+function stubborn(base: string) {
+  const { hostname, port } = new URL(base);
+  const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true }).setEncoding("utf8");
+  let text = "";
+  socket.on("data", (chunk) => {
+    text += chunk;
+  });
+  socket.on("error", () => undefined);
+  const write = (bytes: string | Buffer) =>
+    new Promise<void>((resolve, reject) => socket.write(bytes, (error) => (error ? reject(error) : resolve())));
+  return { socket, text: () => text, write };
+}
+
 /** The parsed events of a stream, `[DONE]` as itself. */
 export function eventsOf(text: string): (Record<string, unknown> | "[DONE]")[] {
   return text

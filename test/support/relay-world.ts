@@ -6,14 +6,16 @@ import type { ApiKeyScope, OrganisationKind } from "../../schema/enums";
 import type { Viewer } from "../../src/accounts/viewer";
 import { MemoryBus } from "../../src/events/event-bus";
 import { startJobs } from "../../src/jobs";
+import { LEASE_BEAT_MS } from "../../src/metering/lease";
 import { NANO } from "../../src/money/nano";
 import type { Clock } from "../../src/platform/clock";
 import { type Config, readConfig } from "../../src/platform/config";
 import { type Database, openDatabase } from "../../src/platform/database";
 import { listen } from "../../src/platform/http-server";
 import { newId } from "../../src/platform/ids";
+import { everyMs } from "../../src/platform/jobs";
 import { createLog, type Log } from "../../src/platform/log";
-import { createMetrics } from "../../src/platform/metrics";
+import { createMetrics, type Metrics } from "../../src/platform/metrics";
 import { createRelayServer, type RelayServer } from "../../src/relay/server";
 import { newLiveState } from "../../src/routing/candidate";
 import { createServices, type Services } from "../../src/services";
@@ -40,6 +42,7 @@ export interface WorldRelay {
   readonly config: Config;
   readonly services: Services;
   readonly server: RelayServer;
+  readonly metrics: Metrics;
   stop(graceMs?: number): Promise<void>;
 }
 
@@ -92,6 +95,7 @@ export class RelayWorld {
   private facilityId!: string;
   private partner!: Viewer;
   private readonly pepper = randomBytes(32);
+  private readonly sealingKey = randomBytes(32);
   private readonly agent = new Agent({ keepAliveTimeout: 1_000 });
   private readonly log: Log = createLog({ level: "warn", write: (line) => void this.logged.push(line) });
 
@@ -203,6 +207,11 @@ export class RelayWorld {
     const inFlight = (relay: WorldRelay) => routes(relay).reduce((sum, route) => sum + route.live.inFlight, 0);
     const leftovers: Leftover[] = [
       { name: "open hold", count: async () => (await this.rows("SELECT id FROM hold WHERE state = 'HELD'")).length },
+      {
+        name: "nano-credit set aside from a lease",
+        count: () =>
+          this.relays.reduce((sum, { services }) => sum + Number(services.metering.leaseFigures.setAsideNanoCredit), 0),
+      },
       { name: "slot taken in routing", count: () => this.relays.reduce((sum, relay) => sum + inFlight(relay), 0) },
       { name: "request in a relay", count: () => this.relays.reduce((sum, { server }) => sum + server.inFlight(), 0) },
       {
@@ -213,11 +222,18 @@ export class RelayWorld {
     await expectNothingLeft(leftovers);
   }
 
+  /** What relays have borrowed and nobody uses is in the wallets again, where a test can see it. */
+  async returnLeases(): Promise<void> {
+    await Promise.all(this.relays.map(({ services }) => services.metering.returnLeases()));
+  }
+
   /** Every usage record has its charge in the wallet, its accrual with the provider, its spread in revenue, and nothing else does. */
   async expectBooksBalance(): Promise<void> {
     const sums = await this.rows<{ what: string; book: string; record: string }>(`
-      SELECT 'spent credit' AS what, coalesce(sum(debits_posted), 0)::text AS book,
-             (SELECT coalesce(sum(charge_nano_credit), 0) FROM usage_record)::text AS record FROM ledger_account WHERE kind = 'WALLET_LOT'
+      SELECT 'spent credit' AS what, coalesce(sum(credits_posted), 0)::text AS book,
+             (SELECT coalesce(sum(charge_nano_credit), 0) FROM usage_record)::text AS record FROM ledger_account WHERE kind = 'CREDIT_REDEEMED'
+      UNION ALL SELECT 'leased credit', coalesce(sum(credits_posted - debits_posted), 0)::text,
+             (SELECT coalesce(sum(balance_nano_credit), 0) FROM lease_slice)::text FROM ledger_account WHERE kind = 'LEASED'
       UNION ALL SELECT 'held credit', coalesce(sum(debits_pending), 0)::text,
              (SELECT coalesce(sum(amount_nano_credit), 0) FROM hold WHERE state = 'HELD')::text FROM ledger_account WHERE kind = 'WALLET_LOT'
       UNION ALL SELECT 'accruals', coalesce(sum(credits_posted), 0)::text,
@@ -286,6 +302,7 @@ export class RelayWorld {
         log: this.log,
         identity: this.identity,
         pepper: this.pepper,
+        sealingKey: this.sealingKey,
         publicUrl: ISSUER,
         egress,
       },
@@ -297,14 +314,17 @@ export class RelayWorld {
     const db = await openDatabase({ url: databaseUrl, poolMax: 6 });
     const services = this.servicesOn(db, config);
     await services.routing.refresh();
-    const relay = createRelayServer({ ...services, config, clock: this.clock, log: this.log }, createMetrics());
+    const metrics = createMetrics();
+    const relay = createRelayServer({ ...services, config, clock: this.clock, log: this.log }, metrics);
     const port = await listen(relay.server, 0, "127.0.0.1");
+    const beat = everyMs("metering.beat", LEASE_BEAT_MS, () => services.metering.beatLeases(), { log: this.log });
     const jobs =
       first && this.options.jobs ? startJobs(services, { config, db, log: this.log, leads: () => true }) : null;
     let stopping: Promise<void> | undefined;
     const stop = async (graceMs: number) => {
       await relay.stop(graceMs);
       await jobs?.stop();
+      await beat.stop();
       await services.metering.drain();
       await services.routing.drain();
       await services.upstreams.close();
@@ -315,6 +335,7 @@ export class RelayWorld {
       config,
       services,
       server: relay,
+      metrics,
       stop(graceMs = 2_000) {
         stopping ??= stop(graceMs);
         return stopping;

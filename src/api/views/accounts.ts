@@ -14,6 +14,7 @@ export const organisationView = (row: Organisation): OrganisationView => ({
   name: row.name,
   createdAt: row.createdAt,
   version: row.version,
+  ...(row.kind === "STARTUP" ? { segment: row.segment } : {}),
 });
 
 export const memberView = (row: Member): MemberView => ({

@@ -11,6 +11,7 @@ import type {
   FacilityView,
 } from "../../../schema/views/funding.view";
 import type { CreditBalance, FacilityBalance } from "../../ledger/ledger";
+import { mulDivDown, PPM } from "../../money/nano";
 import { credits, ratio, usd } from "./money";
 
 export const facilityView = (row: Facility): FacilityView => ({
@@ -21,18 +22,30 @@ export const facilityView = (row: Facility): FacilityView => ({
   limit: usd(row.limitNanoUsd),
   drawn: usd(row.drawnNanoUsd),
   multiplier: ratio(row.multiplierPpm),
+  originationFee: ratio(row.originationFeePpm),
+  servicingFee: ratio(row.servicingFeePpm),
+  tenorDays: row.tenorDays,
+  coverageFloor: ratio(row.coverageFloorPpm),
+  startupLimit: ratio(row.startupLimitPpm),
   state: row.state,
   openedAt: row.openedAt,
+  closedAt: row.closedAt,
   version: row.version,
 });
 
 export const creditLotView = (row: CreditLot): CreditLotView => ({
   id: encodeId("CreditLot", row.id),
   accountId: row.accountId,
+  drawdownId: row.drawdownId,
   facilityId: row.facilityId,
   startupId: row.startupId,
+  issuedNanoCredit: row.issuedNanoCredit,
   issued: credits(row.issuedNanoCredit),
   multiplier: ratio(row.multiplierPpm),
+  priority: row.priority,
+  expiresAt: row.expiresAt,
+  accelerators: row.accelerators,
+  workloads: row.workloads,
   issuedAt: row.issuedAt,
 });
 
@@ -41,21 +54,32 @@ export const drawdownView = (row: Drawdown): DrawdownView => ({
   facilityId: row.facilityId,
   startupId: row.startupId,
   funded: usd(row.fundedNanoUsd),
+  originationFee: usd(row.originationFeeNanoUsd),
+  net: usd(row.fundedNanoUsd - row.originationFeeNanoUsd),
   drawnAt: row.drawnAt,
 });
 
-export const creditBalanceView = (balance: CreditBalance): CreditBalanceView => ({
+const parts = (balance: Omit<CreditBalance, "asOf">) => ({
   issued: credits(balance.issuedNanoCredit),
   available: credits(balance.availableNanoCredit),
   held: credits(balance.heldNanoCredit),
+  blocked: credits(balance.blockedNanoCredit),
   spent: credits(balance.spentNanoCredit),
+  expired: credits(balance.expiredNanoCredit),
+  assigned: credits(balance.assignedNanoCredit),
+});
+
+export const creditBalanceView = (balance: CreditBalance): CreditBalanceView => ({
+  ...parts(balance),
   asOf: balance.asOf,
 });
 
 export const facilityBalanceView = (balance: FacilityBalance): FacilityBalanceView => ({
   funded: usd(balance.fundedNanoUsd),
   backing: usd(balance.backingNanoUsd),
-  issued: credits(balance.issuedNanoCredit),
-  held: credits(balance.heldNanoCredit),
-  spent: credits(balance.spentNanoCredit),
+  ...parts(balance),
 });
+
+/** Dollars behind one credit when it was issued, to a millionth. */
+export const costBasisOf = (drawdown: Drawdown, issuedNanoCredit: bigint): string =>
+  ratio(mulDivDown(drawdown.fundedNanoUsd - drawdown.originationFeeNanoUsd, PPM, issuedNanoCredit));

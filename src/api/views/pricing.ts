@@ -11,6 +11,7 @@ import type {
 import { formatNano, mulDivHalfEven, NANO } from "../../money/nano";
 import type { RevenueEstimate } from "../../pricing/pricing";
 import { type PricingTier, type RateCard, sharePpm } from "../../pricing/rate-card";
+import type { StoredRateCard } from "../../pricing/rate-card-book";
 import { GPU_HOUR_NANOS } from "../../pricing/tier";
 import { ratio, usd } from "./money";
 
@@ -32,17 +33,24 @@ export const pricingTierView = (card: RateCard, tier: PricingTier): PricingTierV
   negotiated: tier.negotiated,
 });
 
-export const rateCardView = (card: RateCard): RateCardView => ({
+export const rateCardView = (card: StoredRateCard): RateCardView => ({
+  id: encodeId("RateCard", card.id),
   version: card.version,
+  negotiated: card.providerId !== null,
+  state: card.state,
   effectiveAt: card.effectiveAt,
   baseShare: ratio(card.baseSharePpm),
   tierReading: card.tierReading,
   premiumReading: card.premiumReading,
   redemptionFactor: ratio(card.redemptionFactorPpm),
+  tiers: card.tiers.map((tier) => pricingTierView(card, tier)),
+  reason: card.reason,
+  proposedAt: card.proposedAt,
+  approvedAt: card.approvedAt,
+  retiredAt: card.retiredAt,
 });
 
-/** `card` must be the one that the estimate was computed by. */
-export const revenueEstimateView = (estimate: RevenueEstimate, card: RateCard): RevenueEstimateView => ({
+export const revenueEstimateView = ({ card, ...estimate }: RevenueEstimate): RevenueEstimateView => ({
   monthlyRevenue: usd(estimate.totalNanoUsd),
   effectivePricePerGpuHour: usd(estimate.effectiveNanoUsdPerGpuHour),
   spotPricePerGpuHour: usd(estimate.fixingNanoUsdPerGpuHour),
