@@ -9,8 +9,8 @@ import { DomainError } from "../platform/errors";
 import type { Quote } from "../pricing/quote";
 import type { Route, Routing } from "../routing/routing";
 import type { Payer } from "./authenticate";
-import type { ChatRequest } from "./chat-request";
 import type { RelayMetrics } from "./metrics";
+import type { InferenceRequest } from "./operations/operation";
 
 export interface Admission extends Authorised {
   readonly requestId: string;
@@ -40,7 +40,7 @@ const HOLD_ROUNDS_MAX = 3;
 export async function admit(
   options: AdmissionOptions,
   viewer: Payer,
-  asked: ChatRequest,
+  asked: InferenceRequest,
   requestId: string,
 ): Promise<Admission> {
   const model = asked.model;
@@ -56,7 +56,7 @@ export async function admit(
   const priced = routes.filter((route) => route.quote !== null);
   const quotes = priced.map((route) => route.quote!);
   if (quotes.length === 0) throw new DomainError("NO_ROUTE", `No price is fixed for \`${model}\` at the moment.`);
-  const promptTokensEstimate = Math.ceil(asked.promptBytes / BYTES_PER_TOKEN_ESTIMATE);
+  const promptTokensEstimate = Math.ceil(asked.longestPromptBytes / BYTES_PER_TOKEN_ESTIMATE);
   const maxTokens = completionLimit(routes, asked, promptTokensEstimate);
   // A reroute may end at any of them: credit that is kept for some accelerators alone must not pay for others.
   const purpose = purposeOf(
@@ -77,7 +77,7 @@ export async function admit(
 }
 
 /** What was asked for, or else the most that every route can write. */
-function completionLimit(routes: readonly Route[], asked: ChatRequest, promptTokensEstimate: number): number {
+function completionLimit(routes: readonly Route[], asked: InferenceRequest, promptTokensEstimate: number): number {
   const room = (route: Route) => Math.min(route.maxOutputTokens, route.contextLength - promptTokensEstimate);
   const most = Math.max(...routes.map(room));
   const wanted = asked.maxTokens ?? 1;
@@ -85,7 +85,7 @@ function completionLimit(routes: readonly Route[], asked: ChatRequest, promptTok
     throw new DomainError(
       "CONTEXT_TOO_LONG",
       `About ${promptTokensEstimate} prompt tokens and ${wanted} output tokens do not fit: ${Math.max(0, most)} output tokens are possible.`,
-      { field: asked.maxTokens === undefined ? "messages" : "max_tokens" },
+      { field: asked.maxTokens === undefined ? asked.operation.promptField : asked.operation.limitField },
     );
   }
   return asked.maxTokens ?? Math.min(...routes.map(room).filter((tokens) => tokens >= 1));
@@ -95,14 +95,17 @@ function completionLimit(routes: readonly Route[], asked: ChatRequest, promptTok
 async function holdFor(
   options: AdmissionOptions,
   viewer: Payer,
-  asked: ChatRequest,
+  asked: InferenceRequest,
   requestId: string,
   terms: { quotes: readonly Quote[]; maxTokens: number; purpose: Purpose },
 ): Promise<Authorised & { heldNanoCredit: bigint; maxTokens: number }> {
   // Every token of a byte-level tokenizer covers at least one byte: bytes are a true upper bound.
   const promptTokens = asked.promptBytes + TEMPLATE_TOKENS_MAX;
   const hold = async (maxTokens: number) => {
-    const heldNanoCredit = holdAmountNanoCredit(terms.quotes, { promptTokens, completionTokens: maxTokens * asked.n });
+    const heldNanoCredit = holdAmountNanoCredit(terms.quotes, {
+      promptTokens,
+      completionTokens: maxTokens * asked.choices,
+    });
     const { leaseId } = await timed(options, {
       requestId,
       startupId: viewer.organisationId,
@@ -121,11 +124,16 @@ async function holdFor(
       if (!(error instanceof DomainError) || error.code !== "INSUFFICIENT_CREDITS") throw error;
       const available = error.details?.availableNanoCredit as bigint;
       const affordable = Math.floor(
-        affordableCompletionTokens(terms.quotes, promptTokens, available, terms.maxTokens * asked.n) / asked.n,
+        affordableCompletionTokens(terms.quotes, promptTokens, available, terms.maxTokens * asked.choices) /
+          asked.choices,
       );
       // What was available may be another request's by the next look: more than one round, but not for ever.
       if (asked.maxTokens !== undefined || affordable < 1 || round === HOLD_ROUNDS_MAX)
-        throw await tooLittle(options.ledger, viewer, error, { affordable, maxTokens: terms.maxTokens });
+        throw await tooLittle(options.ledger, viewer, error, {
+          affordable,
+          maxTokens: terms.maxTokens,
+          limitField: asked.operation.limitField,
+        });
       maxTokens = affordable;
     }
   }
@@ -144,13 +152,17 @@ async function tooLittle(
   ledger: Ledger,
   viewer: Payer,
   error: DomainError,
-  { affordable: affordableTokens, maxTokens }: { affordable: number; maxTokens: number },
+  {
+    affordable: affordableTokens,
+    maxTokens,
+    limitField,
+  }: { affordable: number; maxTokens: number; limitField: string },
 ): Promise<DomainError> {
   const { heldNanoCredit, spentNanoCredit } = await ledger.balance(viewer.organisationId);
   return new DomainError(
     "INSUFFICIENT_CREDITS",
     affordableTokens >= 1
-      ? `The credit that is left covers ${affordableTokens} output tokens of the ${maxTokens} asked for. Lower max_tokens or add credit.`
+      ? `The credit that is left covers ${affordableTokens} output tokens of the ${maxTokens} asked for. Lower ${limitField} or add credit.`
       : "The credit that is left does not cover this prompt. Add credit.",
     { details: { ...error.details, heldNanoCredit, spentNanoCredit, affordableTokens } },
   );

@@ -2,6 +2,7 @@
 import { DomainError } from "../platform/errors";
 import type { ClientConnection } from "./client-connection";
 import type { ModelName } from "./model-name";
+import type { Operation } from "./operations/operation";
 import { type SseEvent, SseScanner } from "./sse";
 
 /** What the relay itself saw; bounds what the provider may claim. */
@@ -33,12 +34,17 @@ export class StreamAnswer implements Answer {
   readonly delivered: Delivered = { deliveredBytes: 0, contentChunks: 0, usage: undefined };
   committed = false;
   complete = false;
-  private readonly scanner = new SseScanner();
+  /** Events that went out, or wait to. */
+  events = 0;
+  private readonly scanner: SseScanner;
+  /** The provider's own last event, where the operation's streams end with it: kept until it is paid. */
+  private lastEvent: Buffer | null = null;
   private preamble: Buffer[] = [];
   private preambleBytes = 0;
 
   constructor(
     private readonly options: {
+      operation: Operation;
       client: ClientConnection;
       modelName: ModelName;
       /** The client asked for the usage chunk. */
@@ -46,7 +52,10 @@ export class StreamAnswer implements Answer {
       /** Called once, before the first byte goes out. */
       onCommit: () => void;
     },
-  ) {}
+  ) {
+    const { readData, eventBytesMax } = options.operation.stream;
+    this.scanner = new SseScanner(readData, eventBytesMax);
+  }
 
   accept(chunk: Buffer): boolean {
     let keepsUp = true;
@@ -64,9 +73,12 @@ export class StreamAnswer implements Answer {
     if (!this.complete) throw new DomainError("UPSTREAM_TRUNCATED", "The provider's answer broke off before its end.");
   }
 
-  /** An answer without any content has been held back whole until here. */
-  flush(): void {
+  /** The settlement is committed: the client may see that the answer is whole. */
+  finish(): void {
+    // An answer without any content has been held back whole until here.
     if (!this.committed) this.commit();
+    const { operation, client } = this.options;
+    client.write(this.lastEvent ?? operation.stream.lastEvent ?? "");
   }
 
   private take(event: SseEvent): boolean {
@@ -74,6 +86,7 @@ export class StreamAnswer implements Answer {
     switch (event.kind) {
       case "DONE":
         this.complete = true;
+        if (this.options.operation.stream.lastEvent === null) this.lastEvent = this.renamed(event.bytes);
         return true;
       case "ERROR":
         throw new DomainError("UPSTREAM_FAILED", "The provider reported an error inside its answer.");
@@ -90,13 +103,18 @@ export class StreamAnswer implements Answer {
   }
 
   private pass(bytes: Buffer): boolean {
-    const named = this.options.modelName.replaceIn(bytes);
+    const named = this.renamed(bytes);
+    this.events += 1;
     if (this.committed) return this.options.client.write(named);
     this.preambleBytes += named.length;
     if (this.preambleBytes > PREAMBLE_BYTES_MAX)
       throw new DomainError("UPSTREAM_FAILED", "The provider sent no content.");
     this.preamble.push(named);
     return true;
+  }
+
+  private renamed(bytes: Buffer): Buffer {
+    return this.options.operation.rename(bytes, this.options.modelName);
   }
 
   private commit(): void {
@@ -117,7 +135,10 @@ export class BufferedAnswer implements Answer {
   private chunks: Buffer[] = [];
   private bytes = 0;
 
-  constructor(private readonly modelName: ModelName) {}
+  constructor(
+    private readonly operation: Operation,
+    private readonly modelName: ModelName,
+  ) {}
 
   accept(chunk: Buffer): boolean {
     this.bytes += chunk.length;
@@ -128,34 +149,11 @@ export class BufferedAnswer implements Answer {
 
   end(): void {
     const body = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks);
-    const answer = parse(body);
-    if (answer === null || !Array.isArray(answer.choices)) {
-      throw new DomainError("UPSTREAM_FAILED", "The provider's answer is not a completion.");
-    }
-    this.delivered.usage = answer.usage;
-    for (const choice of answer.choices) this.delivered.deliveredBytes += outputBytes(choice);
-    this.body = this.modelName.replaceIn(body);
+    const whole = this.operation.readWhole(body);
+    if (whole === null) throw new DomainError("UPSTREAM_FAILED", "The provider's answer is not what was asked for.");
+    this.delivered.usage = whole.usage;
+    this.delivered.deliveredBytes = whole.deliveredBytes;
+    this.body = this.operation.rename(body, this.modelName);
     this.complete = true;
   }
-}
-
-function parse(body: Buffer): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(body.toString());
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Whatever a message holds besides its role is output: text, reasoning, tool calls, kinds still to come. */
-function outputBytes(choice: unknown): number {
-  const message = (choice as { message?: unknown } | null)?.message;
-  if (typeof message !== "object" || message === null) return 0;
-  let sum = 0;
-  for (const [key, value] of Object.entries(message)) {
-    if (key === "role" || value == null) continue;
-    sum += Buffer.byteLength(typeof value === "string" ? value : JSON.stringify(value));
-  }
-  return sum;
 }

@@ -4,14 +4,14 @@ import { boundUsage } from "../metering/usage-bounds";
 import type { Route } from "../routing/routing";
 import type { Admission } from "./admission";
 import type { Delivered } from "./answers";
-import type { ChatRequest } from "./chat-request";
+import type { InferenceRequest } from "./operations/operation";
 
 type Ending = Pick<Delivery, "outcome" | "attempts" | "ttftMs" | "durationMs">;
 
 /** Null when not a token came: an empty answer is worth nothing to the client, whoever is at fault, and is not charged. */
 export function deliveryOf(
   admission: Admission,
-  request: ChatRequest,
+  request: InferenceRequest,
   route: Route,
   delivered: Delivered,
   ending: Ending,
@@ -34,7 +34,7 @@ export function deliveryOf(
     leaseId: admission.leaseId,
     usage: boundUsage(delivered.usage, {
       promptBytes: request.promptBytes,
-      maxCompletionTokens: admission.maxTokens * request.n,
+      maxCompletionTokens: admission.maxTokens * request.choices,
       deliveredBytes: delivered.deliveredBytes,
       contentChunks: delivered.contentChunks,
     }),

@@ -7,20 +7,19 @@ import type { Route } from "../routing/routing";
 import type { Admission } from "./admission";
 import { BufferedAnswer, StreamAnswer } from "./answers";
 import { type AttemptEnd, attemptTimeouts, runAttempt } from "./attempt";
-import { type ChatRequest, rewriteChatRequest } from "./chat-request";
 import type { ClientConnection } from "./client-connection";
 import type { RelayContext } from "./context";
 import { deliveryOf } from "./delivery";
-import { asDomainError, errorEvent, noAnswer, sendError } from "./errors";
+import { asDomainError, noAnswer, sendError } from "./errors";
 import { ModelName } from "./model-name";
+import type { InferenceRequest } from "./operations/operation";
 
 const ATTEMPTS_MAX = 3;
-const DONE = "data: [DONE]\n\n";
 
 type RelayAnswer = StreamAnswer | BufferedAnswer;
 
 interface ExchangeOptions {
-  readonly request: ChatRequest;
+  readonly request: InferenceRequest;
   readonly body: Buffer;
   readonly admission: Admission;
   readonly client: ClientConnection;
@@ -74,7 +73,9 @@ export class Exchange {
     const { admission, client, request } = this.options;
     const { routing, sla } = this.relay;
     const beganMs = performance.now();
-    const answer = request.stream ? this.streamAnswer() : new BufferedAnswer(new ModelName(admission.model));
+    const answer = request.stream
+      ? this.streamAnswer()
+      : new BufferedAnswer(request.operation, new ModelName(admission.model));
     const upstreamBody = this.upstreamBody(route);
     this.tried.add(route.endpointId);
     routing.attemptBegan(route);
@@ -86,13 +87,16 @@ export class Exchange {
         requestId: admission.requestId,
         attempt: number,
         method: "POST",
-        path: "/v1/chat/completions",
+        path: request.operation.path,
         body: upstreamBody,
         accept: request.stream ? "text/event-stream" : "application/json",
       },
       answer,
       client,
-      timeouts: attemptTimeouts(this.relay.config.upstream, request.stream ? null : admission.maxTokens * request.n),
+      timeouts: attemptTimeouts(
+        this.relay.config.upstream,
+        request.stream ? null : admission.maxTokens * request.choices,
+      ),
       deadlineMs: this.options.startedMs + this.relay.config.upstream.totalTimeoutMs,
       onFault: (error) =>
         this.relay.log.error({ err: error, requestId: admission.requestId }, "an answer could not be read: our fault"),
@@ -134,6 +138,7 @@ export class Exchange {
     const { admission, client, request, response, startedMs } = this.options;
     const beganMs = performance.now();
     return new StreamAnswer({
+      operation: request.operation,
       client,
       passUsage: request.includeUsage,
       modelName: new ModelName(admission.model),
@@ -153,7 +158,7 @@ export class Exchange {
 
   private upstreamBody(route: Route): Buffer {
     const { admission, body, request } = this.options;
-    return rewriteChatRequest(body, request, {
+    return request.operation.rewrite(body, request, {
       ...(route.upstreamModel === admission.model ? {} : { model: route.upstreamModel }),
       ...(request.stream ? { includeUsage: true as const } : {}),
       ...(request.maxTokens === admission.maxTokens ? {} : { maxTokens: admission.maxTokens }),
@@ -162,17 +167,16 @@ export class Exchange {
 
   /** The record is committed before the client can see that the answer is whole. */
   private async complete(route: Route, answer: RelayAnswer): Promise<void> {
-    const { admission, client, response } = this.options;
+    const { admission, response } = this.options;
     try {
       await this.settle(route, answer, "COMPLETED");
     } catch (error) {
-      if (answer instanceof StreamAnswer && answer.committed) this.endStream(asDomainError(error));
+      if (answer instanceof StreamAnswer && answer.committed) this.endStream(answer, asDomainError(error));
       else sendError(response, admission.requestId, asDomainError(error));
       return this.finish("FAILED", route, "unsettled");
     }
     if (answer instanceof StreamAnswer) {
-      answer.flush();
-      client.write(DONE);
+      answer.finish();
       response.end();
     } else {
       response.writeHead(200, {
@@ -188,6 +192,7 @@ export class Exchange {
   private async cut(route: Route, answer: RelayAnswer): Promise<void> {
     await this.settle(route, answer, "PARTIAL").catch((error: unknown) => this.logUnsettled(error));
     this.endStream(
+      answer,
       new DomainError("UPSTREAM_TRUNCATED", "The provider's answer broke off. What was delivered is charged."),
     );
     this.finish("FAILED", route, "cut");
@@ -241,9 +246,9 @@ export class Exchange {
     return this.relay.metering.release(admission.requestId, admission.startupId, admission);
   }
 
-  private endStream(error: DomainError): void {
-    const { client, response } = this.options;
-    client.write(errorEvent(error));
+  private endStream(answer: RelayAnswer, error: DomainError): void {
+    const { client, request, response } = this.options;
+    client.write(request.operation.stream.errorEvent(error, answer instanceof StreamAnswer ? answer.events : 0));
     response.end();
   }
 

@@ -5,11 +5,13 @@ import { DomainError } from "../platform/errors";
 import { BodyAborted, closeGracefully, createHttpServer } from "../platform/http-server";
 import type { Metrics } from "../platform/metrics";
 import { authenticate } from "./authenticate";
-import { chatCompletions } from "./chat-completions";
 import type { RelayContext, RelayDependencies } from "./context";
 import { asDomainError, sendError } from "./errors";
+import { serveInference } from "./inference";
 import { createRelayMetrics } from "./metrics";
 import { listModels, oneModel } from "./models";
+import { chat } from "./operations/chat";
+import type { Operation } from "./operations/operation";
 import { RetryBudget } from "./retry-budget";
 
 export interface RelayServer {
@@ -103,8 +105,14 @@ const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
       json(response, requestId, oneModel(relay.routing, modelOf(request.url ?? "")));
     },
   },
-  "/v1/chat/completions": { POST: chatCompletions },
+  [chat.path]: inference(chat),
 };
+
+function inference(operation: Operation): Readonly<Record<string, Route>> {
+  return {
+    POST: (relay, request, response, requestId) => serveInference(operation, relay, request, response, requestId),
+  };
+}
 
 function modelOf(url: string): string {
   const text = url.slice("/v1/models/".length).split("?", 1)[0]!;

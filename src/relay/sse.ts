@@ -1,6 +1,6 @@
 /** Cuts a stream of server-sent events into whole events as its bytes arrive, without decoding or copying them. */
 import { DomainError } from "../platform/errors";
-import { readSseEvent, type SseEvent } from "./sse-event";
+import { type DataReader, readSseEvent, type SseEvent } from "./sse-event";
 
 export type { SseEvent, SseEventKind } from "./sse-event";
 
@@ -28,7 +28,10 @@ export class SseScanner {
   private heldBytes = 0;
   private place: "LINE_START" | "IN_LINE" | "AFTER_CR" = "LINE_START";
 
-  constructor(private readonly eventBytesMax = EVENT_BYTES_MAX) {}
+  constructor(
+    private readonly readData: DataReader,
+    private readonly eventBytesMax = EVENT_BYTES_MAX,
+  ) {}
 
   /** The events that `chunk` completes; they may be views of it. Errors: EventTooLarge, after which to give up. */
   push(chunk: Buffer): SseEvent[] {
@@ -61,16 +64,16 @@ export class SseScanner {
   end(): SseEvent | null {
     if (this.heldBytes === 0) return null;
     this.place = "LINE_START";
-    return readSseEvent(this.release());
+    return readSseEvent(this.release(), this.readData);
   }
 
   private complete(chunk: Buffer, start: number, end: number): SseEvent {
     if (this.heldBytes > 0) {
       this.hold(chunk, start, end);
-      return readSseEvent(this.release());
+      return readSseEvent(this.release(), this.readData);
     }
     if (end - start > this.eventBytesMax) throw new EventTooLarge(this.eventBytesMax);
-    return readSseEvent(chunk.subarray(start, end));
+    return readSseEvent(chunk.subarray(start, end), this.readData);
   }
 
   private hold(chunk: Buffer, start: number, end: number): void {

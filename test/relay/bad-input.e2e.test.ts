@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import OpenAI from "openai";
-import { HOLD_GRACE_MS } from "../../src/relay/chat-completions";
+import { HOLD_GRACE_MS } from "../../src/relay/inference";
 import { until, watchResources } from "../support/leftovers";
 import { eventsOf, type RawRequest, send, sendBytes, sendEndlessly, sendRegardless } from "../support/raw-request";
 import { MODEL, openRelayWorld, type RelayWorld, type WorldStartup } from "../support/relay-world";

@@ -3,7 +3,7 @@ import { holdAmountNanoCredit } from "../../src/metering/hold-amount";
 import { TEMPLATE_TOKENS_MAX } from "../../src/metering/usage-bounds";
 import { formatNano, NANO } from "../../src/money/nano";
 import { newId } from "../../src/platform/ids";
-import { scanChatRequest } from "../../src/relay/chat-request";
+import { chat } from "../../src/relay/operations/chat";
 import { send } from "../support/raw-request";
 import { openRelayWorld, type RelayWorld } from "../support/relay-world";
 
@@ -75,7 +75,7 @@ function askingForWhatADoubleBends(): { body: string; neededNanoCredit: bigint }
       max_tokens: maxTokens,
       messages: [{ role: "user", content: "Hello" }],
     });
-    const promptTokens = scanChatRequest(Buffer.from(body)).promptBytes + TEMPLATE_TOKENS_MAX;
+    const promptTokens = chat.scan(Buffer.from(body)).promptBytes + TEMPLATE_TOKENS_MAX;
     const neededNanoCredit = holdAmountNanoCredit([route!.quote!], { promptTokens, completionTokens: maxTokens });
     const odd = neededNanoCredit % 2n === 1n;
     if (odd && BigInt(Number(neededNanoCredit)) !== neededNanoCredit) return { body, neededNanoCredit };

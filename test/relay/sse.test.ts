@@ -1,5 +1,6 @@
 /** Goal: events come out whole and unchanged however the bytes were cut, and each is told for what it is. */
 import fc from "fast-check";
+import { readChunk } from "../../src/relay/operations/chunk-events";
 import { EventTooLarge, type SseEvent, SseScanner } from "../../src/relay/sse";
 
 const chunk = (fields: object) =>
@@ -8,7 +9,7 @@ const delta = (value: object, more: object = {}) => chunk({ choices: [{ index: 0
 const usage = { prompt_tokens: 3, completion_tokens: 5, total_tokens: 8 };
 
 function only(text: string): SseEvent {
-  const events = new SseScanner().push(Buffer.from(text));
+  const events = new SseScanner(readChunk).push(Buffer.from(text));
   expect(events).toHaveLength(1);
   return events[0]!;
 }
@@ -113,24 +114,26 @@ describe("bounds", () => {
   test("an event of exactly the limit passes, one byte more does not", () => {
     const event = Buffer.from(`data: ${"x".repeat(92)}\n\n`);
     expect(event).toHaveLength(100);
-    expect(new SseScanner(100).push(event)).toHaveLength(1);
-    expect(() => new SseScanner(99).push(event)).toThrow(EventTooLarge);
+    expect(new SseScanner(readChunk, 100).push(event)).toHaveLength(1);
+    expect(() => new SseScanner(readChunk, 99).push(event)).toThrow(EventTooLarge);
   });
 
   test("an event without an end is given up when it reaches the limit, not when it ends", () => {
-    const scanner = new SseScanner(100);
+    const scanner = new SseScanner(readChunk, 100);
     for (let i = 0; i < 100; i += 1) scanner.push(Buffer.from("x"));
     expect(() => scanner.push(Buffer.from("x"))).toThrow(EventTooLarge);
   });
 
   test("many events in one chunk may together be larger than one event may", () => {
-    expect(new SseScanner(100).push(Buffer.from(`data: ${"x".repeat(50)}\n\n`.repeat(100)))).toHaveLength(100);
+    expect(new SseScanner(readChunk, 100).push(Buffer.from(`data: ${"x".repeat(50)}\n\n`.repeat(100)))).toHaveLength(
+      100,
+    );
   });
 });
 
 describe("the end", () => {
   test("a last event without its blank line is handed out as it is", () => {
-    const scanner = new SseScanner();
+    const scanner = new SseScanner(readChunk);
     expect(scanner.push(Buffer.from("data: [DO"))).toEqual([]);
     expect(scanner.push(Buffer.from("NE]\n"))).toEqual([]);
     expect(scanner.end()).toMatchObject({ kind: "DONE", bytes: Buffer.from("data: [DONE]\n") });
@@ -138,7 +141,7 @@ describe("the end", () => {
   });
 
   test("half a chunk is no content", () => {
-    const scanner = new SseScanner();
+    const scanner = new SseScanner(readChunk);
     scanner.push(Buffer.from('data: {"choices":[{"delta":{"rol'));
     expect(scanner.end()).toMatchObject({ kind: "PREAMBLE", contentBytes: 0 });
   });
@@ -146,7 +149,7 @@ describe("the end", () => {
 
 test("an event that lies within one chunk is a view of it", () => {
   const input = Buffer.from(`data: ${delta({ content: "a" })}\n\n: x\n\n`);
-  const [first] = new SseScanner().push(input);
+  const [first] = new SseScanner(readChunk).push(input);
   expect(first!.bytes.buffer).toBe(input.buffer);
 });
 
@@ -168,7 +171,7 @@ const streams = fc
   .map((lines) => Buffer.from(lines.flat().join("")));
 
 function scanned(pieces: readonly Buffer[]): SseEvent[] {
-  const scanner = new SseScanner();
+  const scanner = new SseScanner(readChunk);
   const events = pieces.flatMap((piece) => scanner.push(piece));
   const rest = scanner.end();
   return rest === null ? events : [...events, rest];

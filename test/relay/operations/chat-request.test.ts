@@ -1,29 +1,31 @@
 /** Goal: the relay reads what JSON.parse would read, and an edit changes its field and no other byte. */
 import fc from "fast-check";
-import { InvalidField, MalformedBody, rewriteChatRequest, scanChatRequest } from "../../src/relay/chat-request";
-import { objectText, spelt, valueText } from "./json-text";
+import { MalformedBody } from "../../../src/relay/json-members";
+import { chat } from "../../../src/relay/operations/chat";
+import type { RequestEdits } from "../../../src/relay/operations/operation";
+import { InvalidField } from "../../../src/relay/operations/request-fields";
+import { objectText, spelt, valueText } from "../json-text";
 
 const messages = '[{"role":"user","content":"Hi"}]';
-const scan = (text: string) => scanChatRequest(Buffer.from(text));
-const rewrite = (text: string, edits: Parameters<typeof rewriteChatRequest>[2]) =>
-  rewriteChatRequest(Buffer.from(text), scan(text), edits).toString();
+const scan = (text: string) => chat.scan(Buffer.from(text));
+const rewrite = (text: string, edits: RequestEdits) => chat.rewrite(Buffer.from(text), scan(text), edits).toString();
 
 describe("reading", () => {
   test("the least request has the defaults", () => {
     const request = scan(`{"messages":${messages}}`);
-    expect(request).toMatchObject({ stream: false, includeUsage: false, n: 1, promptBytes: messages.length });
+    expect(request).toMatchObject({ stream: false, includeUsage: false, choices: 1, promptBytes: messages.length });
     expect(request).not.toHaveProperty("model");
     expect(request).not.toHaveProperty("maxTokens");
   });
 
   test("every field that is read is read", () => {
     const text = `{"model":"llama","stream":true,"stream_options":{"include_usage":true},"max_tokens":64,"n":2,"messages":${messages}}`;
-    expect(scan(text)).toMatchObject({ model: "llama", stream: true, includeUsage: true, maxTokens: 64, n: 2 });
+    expect(scan(text)).toMatchObject({ model: "llama", stream: true, includeUsage: true, maxTokens: 64, choices: 2 });
   });
 
   test("null counts as absent, as SDKs send it", () => {
     const text = `{"stream":null,"stream_options":null,"max_tokens":null,"n":null,"messages":${messages}}`;
-    expect(scan(text)).toMatchObject({ stream: false, includeUsage: false, n: 1 });
+    expect(scan(text)).toMatchObject({ stream: false, includeUsage: false, choices: 1 });
     expect(scan(text)).not.toHaveProperty("maxTokens");
   });
 
@@ -47,12 +49,12 @@ describe("reading", () => {
 
   test("fields of the same name further in are not ours", () => {
     const text = `{"metadata":{"model":"x","stream":true,"max_tokens":1},"messages":[{"role":"user","content":"\\"model\\":\\"y\\"","n":5}]}`;
-    expect(scan(text)).toMatchObject({ stream: false, n: 1 });
+    expect(scan(text)).toMatchObject({ stream: false, choices: 1 });
     expect(scan(text)).not.toHaveProperty("model");
   });
 
   test("numbers that are whole in another notation are whole", () => {
-    expect(scan(`{"max_tokens":1e2,"n":2.0,"messages":${messages}}`)).toMatchObject({ maxTokens: 100, n: 2 });
+    expect(scan(`{"max_tokens":1e2,"n":2.0,"messages":${messages}}`)).toMatchObject({ maxTokens: 100, choices: 2 });
   });
 });
 
@@ -198,7 +200,7 @@ test("any request is read as JSON.parse reads it", () => {
       expect(request.model).toBe(value.model);
       expect(request.stream).toBe(value.stream ?? false);
       expect(request.includeUsage).toBe(value.stream_options?.include_usage ?? false);
-      expect(request.n).toBe(value.n ?? 1);
+      expect(request.choices).toBe(value.n ?? 1);
       const limits = [value.max_tokens, value.max_completion_tokens].filter((limit) => typeof limit === "number");
       expect(request.maxTokens).toBe(limits.length > 0 ? Math.max(...limits) : undefined);
     }),

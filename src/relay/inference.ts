@@ -1,17 +1,18 @@
-/** POST /v1/chat/completions: authenticate → admit and hold → route → forward → settle, readable in a minute. */
+/** What every inference route does: authenticate → admit and hold → route → forward → settle, readable in a minute. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readBody } from "../platform/http-server";
 import { admit } from "./admission";
 import { authenticate } from "./authenticate";
-import { scanChatRequest } from "./chat-request";
 import { ClientConnection } from "./client-connection";
 import type { RelayContext } from "./context";
 import { Exchange } from "./exchange";
+import type { Operation } from "./operations/operation";
 
 /** A hold outlives its request's last moment by this much; then the sweep may release it. */
 export const HOLD_GRACE_MS = 30_000;
 
-export async function chatCompletions(
+export async function serveInference(
+  operation: Operation,
   relay: RelayContext,
   request: IncomingMessage,
   response: ServerResponse,
@@ -20,7 +21,7 @@ export async function chatCompletions(
   const startedMs = performance.now();
   const viewer = await authenticate(relay.accounts, request);
   const body = await readBody(request, relay.config.relay.bodyLimitBytes);
-  const asked = scanChatRequest(body);
+  const asked = operation.scan(body);
   const client = new ClientConnection(response);
   const holdTtlMs = relay.config.upstream.totalTimeoutMs + HOLD_GRACE_MS;
   const { routing, metering, ledger, metrics } = relay;
