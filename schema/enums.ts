@@ -823,3 +823,14 @@ export const DisputeOutcome = words(
   { UPHELD: { description: "The provider is right." }, DISMISSED: { description: "The line stands." } },
 );
 export type DisputeOutcome = keyof typeof DisputeOutcome;
+
+export const CountPrecision = words(
+  "CountPrecision",
+  "Whether a count is all there is.",
+  { EXACT: "EXACT", AT_LEAST: "AT_LEAST" } as const,
+  {
+    EXACT: { description: "There are so many." },
+    AT_LEAST: { description: "There are more: counting ended here." },
+  },
+);
+export type CountPrecision = keyof typeof CountPrecision;

@@ -1,6 +1,8 @@
 /** Relay connections: a page of a list with its cursors, and the arguments that ask for one. */
+import { type GraphQLSchema, isObjectType } from "graphql";
 import { ArgsType, type ClassType, Field, Int } from "type-graphql";
-import { Flag, ListOf, Of, Text, View } from "./fields";
+import { CountPrecision } from "./enums";
+import { Flag, ListOf, Of, Text, View, Whole } from "./fields";
 
 @View("PageInfo", "Where a page stands in its list.")
 export class PageInfo {
@@ -8,6 +10,12 @@ export class PageInfo {
   @Flag("Whether there is more before this page.") hasPreviousPage!: boolean;
   @Text("Cursor of the first item; null on an empty page.", { nullable: true }) startCursor!: string | null;
   @Text("Cursor of the last item; null on an empty page.", { nullable: true }) endCursor!: string | null;
+}
+
+@View("Count", "How many there are.")
+export class Count {
+  @Whole("So many, or at least so many.") count!: number;
+  @Of(() => CountPrecision, "Whether it is all of them.") precision!: CountPrecision;
 }
 
 export interface Edge<Item> {
@@ -19,6 +27,8 @@ export interface Connection<Item> {
   edges: Edge<Item>[];
   nodes: Item[];
   pageInfo: PageInfo;
+  /** Asked for by few, and not for nothing: worked out when it is. */
+  countAll(): Promise<Count>;
 }
 
 /** The connection type of a list of `item`, with its edge type. `name` is the item's GraphQL name. */
@@ -34,8 +44,19 @@ export function connectionOf<Item>(name: string, item: () => object): ClassType<
     @ListOf(() => ItemEdge, "The items with their cursors.") edges!: ItemEdge[];
     @ListOf(item, "The items alone.") nodes!: Item[];
     @Of(() => PageInfo, "Where this page stands.") pageInfo!: PageInfo;
+    @Of(() => Count, "How many items the whole list has, on all its pages; exact up to 10,000.") totalCount!: Count;
+    countAll!: () => Promise<Count>;
   }
   return ItemConnection;
+}
+
+/** A resolver for one field of every connection: type-graphql's own would need a resolver class for each. */
+export function resolveTotalCounts(schema: GraphQLSchema): void {
+  for (const type of Object.values(schema.getTypeMap())) {
+    if (!isObjectType(type) || !type.name.endsWith("Connection")) continue;
+    const field = type.getFields().totalCount;
+    if (field) field.resolve = (page: Connection<unknown>) => page.countAll();
+  }
 }
 
 @ArgsType()

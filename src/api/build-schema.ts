@@ -4,6 +4,7 @@ import { type GraphQLSchema, specifiedDirectives } from "graphql";
 import { buildSchemaSync, type NonEmptyArray, type PubSub } from "type-graphql";
 import { idempotentDirective } from "../../schema/idempotent";
 import { markOneOfInputs } from "../../schema/one-of";
+import { resolveTotalCounts } from "../../schema/page";
 import { putQueryInPayloads } from "../../schema/query-in-payloads";
 import { resolveTypesAtOnce } from "./resolve-types";
 
@@ -39,5 +40,6 @@ export function buildApiSchema(resolvers: ResolverClasses): GraphQLSchema {
   resolveTypesAtOnce(schema);
   markOneOfInputs(schema);
   putQueryInPayloads(schema);
+  resolveTotalCounts(schema);
   return schema;
 }

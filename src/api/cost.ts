@@ -24,6 +24,8 @@ export const OPERATION_COST_MAX = 25_000;
 /** Even an operation without an object is a request. */
 const OPERATION_COST = 1;
 const MUTATION_COST = 10;
+/** Counting a list reads up to ten thousand rows of an index. */
+const COUNT_COST = 20;
 /** Length of a list that has no argument for it. */
 const LIST_LENGTH_ASSUMED = 10;
 
@@ -97,7 +99,7 @@ function planner(schema: GraphQLSchema, document: DocumentNode) {
       plan.lists.push({ key, item, sized: isConnection(parent) ? null : lengthOf(field, node) });
       return;
     }
-    plan.fixed += 1;
+    plan.fixed += isConnection(parent) && node.name.value === "totalCount" ? COUNT_COST : 1;
     if (below.lists.length === 0 && below.objects.length === 0) plan.fixed += below.fixed;
     else plan.objects.push({ key, plan: below, sized: isConnection(type) ? lengthOf(field, node) : null });
   };

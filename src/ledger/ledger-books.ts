@@ -4,8 +4,8 @@ import { Entry } from "../../entities/entry";
 import { LedgerAccount, type LedgerAccountKind } from "../../entities/ledger-account";
 import type { Database } from "../platform/database";
 import { DomainError, notFound } from "../platform/errors";
-import { checkPage, type Page, type PageRequest } from "../platform/page";
-import { readRows } from "../platform/rows";
+import { COUNT_MAX, checkPage, type Page, type PageRequest, pageFrom } from "../platform/page";
+import { countRows, readRows } from "../platform/rows";
 import { asSystem } from "../platform/tenancy";
 import { type AsOf, AsOfBalances } from "./as-of";
 import type { Counters } from "./counters";
@@ -52,28 +52,30 @@ export class LedgerBooks {
 
   /** The newest first. Errors: BAD_USER_INPUT (page). */
   async accounts(of: BooksOf, page: PageRequest, filter: AccountFilter = {}): Promise<Page<LedgerAccount>> {
-    const { size, backwards, after, before } = checkPage(page);
+    const asked = checkPage(page);
+    const { size, backwards, after, before } = asked;
     const direction = backwards ? "ASC" : "DESC";
+    const where = `a WHERE ${own} AND ($2::text IS NULL OR a.kind = $2) AND ($3::uuid IS NULL OR a.organisation_id = $3)
+           AND ($4::uuid IS NULL OR a.facility_id = $4) AND ($5::text IS NULL OR a.period = $5)`;
+    const values = [
+      of?.organisationId ?? null,
+      filter.kind ?? null,
+      filter.organisationId ?? null,
+      filter.facilityId ?? null,
+      filter.period ?? null,
+    ];
     const rows = await readRows(
       this.db,
       LedgerAccount,
-      `a WHERE ${own} AND ($2::text IS NULL OR a.kind = $2) AND ($3::uuid IS NULL OR a.organisation_id = $3)
-           AND ($4::uuid IS NULL OR a.facility_id = $4) AND ($5::text IS NULL OR a.period = $5)
+      `${where}
            AND ($6::uuid IS NULL OR (a.created_at, a.id) < (SELECT c.created_at, c.id FROM ledger_account c WHERE c.id = $6))
            AND ($7::uuid IS NULL OR (a.created_at, a.id) > (SELECT c.created_at, c.id FROM ledger_account c WHERE c.id = $7))
          ORDER BY a.created_at ${direction}, a.id ${direction} LIMIT $8`,
-      [
-        of?.organisationId ?? null,
-        filter.kind ?? null,
-        filter.organisationId ?? null,
-        filter.facilityId ?? null,
-        filter.period ?? null,
-        after,
-        before,
-        size + 1,
-      ],
+      [...values, after, before, size + 1],
     );
-    return pageOf(rows, { size, backwards, after, before });
+    return pageFrom(rows, asked, () =>
+      countRows(this.db, `SELECT 1 FROM ledger_account ${where}`, values, COUNT_MAX + 1),
+    );
   }
 
   /** Null: there is none, or it is another's. */
@@ -87,17 +89,22 @@ export class LedgerBooks {
 
   /** What the journal has written up of one account, the newest first. Errors: NOT_FOUND, BAD_USER_INPUT (page). */
   async entries(of: BooksOf, accountId: string, page: PageRequest, span: EntrySpan = {}): Promise<AccountEntries> {
-    const { size, backwards, after, before } = checkPage(page);
+    const asked = checkPage(page);
+    const { size, backwards, after, before } = asked;
     const account = await this.mustSee(of, accountId);
+    const where =
+      "WHERE account_id = $1 AND ($2::timestamptz IS NULL OR booked_at >= $2) AND ($3::timestamptz IS NULL OR booked_at < $3)";
+    const values = [accountId, span.from ?? null, span.to ?? null];
     const rows = await readRows(
       this.db,
       Entry,
-      `WHERE account_id = $1 AND ($2::timestamptz IS NULL OR booked_at >= $2) AND ($3::timestamptz IS NULL OR booked_at < $3)
+      `${where}
          AND ($4::bigint IS NULL OR seq < $4) AND ($5::bigint IS NULL OR seq > $5) ORDER BY seq ${backwards ? "ASC" : "DESC"} LIMIT $6`,
-      [accountId, span.from ?? null, span.to ?? null, seqOf(after), seqOf(before), size + 1],
+      [...values, seqOf(after), seqOf(before), size + 1],
     );
     const keyed = rows.map((row) => ({ ...row, id: idOfSeq(row.seq) }));
-    return { account, entries: pageOf(keyed, { size, backwards, after, before }) };
+    const count = () => countRows(this.db, `SELECT 1 FROM entry ${where}`, values, COUNT_MAX + 1);
+    return { account, entries: pageFrom(keyed, asked, count) };
   }
 
   /** Errors: NOT_FOUND. */
@@ -152,18 +159,4 @@ function seqOf(id: string | null): string | null {
   if (id === null) return null;
   const seq = BigInt(`0x${id.replaceAll("-", "")}`);
   return (seq > SEQ_MAX ? SEQ_MAX : seq).toString();
-}
-
-function pageOf<Row>(
-  found: readonly Row[],
-  { size, backwards, after, before }: ReturnType<typeof checkPage>,
-): Page<Row> {
-  const more = found.length > size;
-  const rows = found.slice(0, size);
-  if (backwards) rows.reverse();
-  return {
-    rows,
-    hasNextPage: backwards ? before !== null : more,
-    hasPreviousPage: backwards ? more : after !== null,
-  };
 }

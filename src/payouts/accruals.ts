@@ -1,7 +1,8 @@
 /** What providers have earned: one accrual per provider and billing month. */
 import { organisationScope, requireKind, type Viewer } from "../accounts/viewer";
 import type { Database } from "../platform/database";
-import { checkPage, type Page, type PageRequest } from "../platform/page";
+import { COUNT_MAX, checkPage, type Page, type PageRequest, pageFrom } from "../platform/page";
+import { countRows } from "../platform/rows";
 import { checkPeriod, dueAt } from "../statements/period";
 
 export interface Accrual {
@@ -26,6 +27,9 @@ interface AccrualRow {
 }
 
 /** Payable accounts are opened by the ledger with random ids, so the month leads the order and the id only parts equals. */
+const which = `a.kind = 'PROVIDER_PAYABLE' AND a.credits_posted > 0
+            AND ($1::uuid IS NULL OR a.organisation_id = $1)
+            AND ($2::text IS NULL OR a.period = $2)`;
 const statement = (backwards: boolean) => ({
   name: backwards ? "payouts-accruals-backwards" : "payouts-accruals",
   text: `SELECT a.id, a.organisation_id AS provider_id, a.period, a.credits_posted AS accrued, u.requests, u.gpu_nanos
@@ -33,9 +37,7 @@ const statement = (backwards: boolean) => ({
           CROSS JOIN LATERAL (
             SELECT count(*) AS requests, coalesce(sum(r.gpu_nanos), 0) AS gpu_nanos
               FROM usage_record r WHERE r.provider_id = a.organisation_id AND r.period = a.period) u
-          WHERE a.kind = 'PROVIDER_PAYABLE' AND a.credits_posted > 0
-            AND ($1::uuid IS NULL OR a.organisation_id = $1)
-            AND ($2::text IS NULL OR a.period = $2)
+          WHERE ${which}
             AND ($3::uuid IS NULL OR (a.period, a.id) < (SELECT c.period, c.id FROM ledger_account c WHERE c.id = $3))
             AND ($4::uuid IS NULL OR (a.period, a.id) > (SELECT c.period, c.id FROM ledger_account c WHERE c.id = $4))
           ORDER BY a.period ${backwards ? "ASC" : "DESC"}, a.id ${backwards ? "ASC" : "DESC"}
@@ -61,17 +63,12 @@ export class Accruals {
     const known = requireKind(viewer, "READ", "PROVIDER", "OPERATOR");
     const providerId = organisationScope(known, "READ", filter.providerId);
     const period = filter.period == null ? null : checkPeriod(filter.period);
-    const { size, backwards, after, before } = checkPage(page);
-    const values = [providerId, period, after, before, size + 1];
-    const found = await this.db.query<AccrualRow>(statement(backwards), values);
-    const more = found.length > size;
-    const rows = found.slice(0, size).map(accrualOf);
-    if (backwards) rows.reverse();
-    return {
-      rows,
-      hasNextPage: backwards ? before !== null : more,
-      hasPreviousPage: backwards ? more : after !== null,
-    };
+    const asked = checkPage(page);
+    const of = [providerId, period];
+    const values = [...of, asked.after, asked.before, asked.size + 1];
+    const found = await this.db.query<AccrualRow>(statement(asked.backwards), values);
+    const count = () => countRows(this.db, `SELECT 1 FROM ledger_account a WHERE ${which}`, of, COUNT_MAX + 1);
+    return pageFrom(found.map(accrualOf), asked, count);
   }
 }
 

@@ -3,10 +3,12 @@ import type { ObjectLiteral, SelectQueryBuilder } from "typeorm";
 import type { Database } from "./database";
 import { DomainError } from "./errors";
 import { isId } from "./ids";
-import { readQuery } from "./rows";
+import { countQuery, readQuery } from "./rows";
 
 export const PAGE_SIZE_MAX = 100;
 export const PAGE_SIZE_DEFAULT = 50;
+/** Counting reads every row: up to here it takes some milliseconds, whatever the list. */
+export const COUNT_MAX = 10_000;
 
 export interface PageRequest {
   readonly first?: number | null | undefined;
@@ -19,6 +21,8 @@ export interface Page<Row> {
   readonly rows: readonly Row[];
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
+  /** How many rows the whole list has, COUNT_MAX + 1 for more than that; asks the database when it is called. */
+  readonly count: () => Promise<number>;
 }
 
 const PREFIX = "id:";
@@ -68,18 +72,29 @@ export async function fetchPage<Row extends ObjectLiteral & { id: string }>(
   query: SelectQueryBuilder<Row>,
   request: PageRequest,
 ): Promise<Page<Row>> {
-  const { size, backwards, after, before } = checkPage(request);
+  const asked = checkPage(request);
+  const { size, backwards, after, before } = asked;
+  const whole = query.clone();
   const id = `${query.alias}.id`;
   if (after !== null) query.andWhere(`${id} < :pageAfter`, { pageAfter: after });
   if (before !== null) query.andWhere(`${id} > :pageBefore`, { pageBefore: before });
-  // One row more than asked for tells whether there is another page, without a count.
   const found = await readQuery(db, query.orderBy(id, backwards ? "ASC" : "DESC").limit(size + 1));
+  return pageFrom(found, asked, () => countQuery(db, whole, COUNT_MAX + 1));
+}
+
+/** Of rows read in the order of asking, one more than the page has: that one tells whether there is another page, without a count. */
+export function pageFrom<Row>(
+  found: readonly Row[],
+  { size, backwards, after, before }: ReturnType<typeof checkPage>,
+  count: Page<Row>["count"],
+): Page<Row> {
   const more = found.length > size;
-  const rows = more ? found.slice(0, size) : found;
+  const rows = found.slice(0, size);
   if (backwards) rows.reverse();
   return {
     rows,
     hasNextPage: backwards ? before !== null : more,
     hasPreviousPage: backwards ? more : after !== null,
+    count,
   };
 }

@@ -43,6 +43,27 @@ export async function readQuery<Row extends ObjectLiteral>(
   return (await named(db, text, values)).map(read);
 }
 
+/** How many rows `readQuery` would read without its order and limit, at most `countMax`. Errors: the database's. */
+export async function countQuery<Row extends ObjectLiteral>(
+  db: Database,
+  query: SelectQueryBuilder<Row>,
+  countMax: number,
+): Promise<number> {
+  const [text, values] = query.clone().select("1", "one").orderBy().getQueryAndParameters();
+  return countRows(db, text, values, countMax);
+}
+
+/** How many rows `text` has, at most `countMax`. Errors: the database's. */
+export async function countRows(
+  db: Database,
+  text: string,
+  values: readonly unknown[],
+  countMax: number,
+): Promise<number> {
+  const [row] = await named(db, `SELECT count(*)::int AS count FROM (${text} LIMIT ${countMax}) counted`, values);
+  return row!.count as number;
+}
+
 function columnsOf<Row extends ObjectLiteral>(db: Database, entity: EntityTarget<Row>): RowColumn[] {
   return db.source.getMetadata(entity).columns.map(({ propertyName, databaseName, transformer }) => {
     if (Array.isArray(transformer)) throw new Error(`${propertyName}: rows are read with one transformer per column`);

@@ -27,6 +27,8 @@ describe("the cost that is asked for", () => {
     [7, "{ endpoints(first: 5) { nodes { id } } }"],
     [7, "{ endpoints(first: 5) { edges { cursor node { id } } } }"],
     [8, "{ endpoints(first: 5) { nodes { id } pageInfo { endCursor } } }"],
+    // Counting reads the whole list.
+    [27, "{ endpoints(first: 5) { nodes { id } totalCount { count } } }"],
     [12, "{ endpoints(first: 5) { nodes { id } edges { node { id } } } }"],
     [7, "{ endpoints(last: 5) { nodes { id } } }"],
     [7, "query ($n: Int) { endpoints(first: $n) { nodes { id } } }", { n: 5 }],

@@ -110,6 +110,18 @@ describe("lists", () => {
     expect(back).toEqual(all);
   });
 
+  it("count what they have on all pages, of what the asker may see and the filter lets through", async () => {
+    const count = async (by: Party, list: string) => {
+      const { data } = await by.text(`{ ${list} { nodes { id } totalCount { count precision } } }`);
+      return (Object.values(data!)[0] as { totalCount: unknown }).totalCount;
+    };
+    const exactly = (number: number) => ({ count: number, precision: "EXACT" });
+    expect(await count(api.operator, "organisations(first: 2)")).toEqual(exactly(5));
+    expect(await count(api.operator, "organisations(first: 1, filter: { kind: PROVIDER })")).toEqual(exactly(2));
+    expect(await count(north, "endpoints(last: 1)")).toEqual(exactly(1));
+    expect(await count(startup, "ledgerAccounts(first: 1)")).toEqual(exactly(0));
+  });
+
   it("narrow by what the filter says", async () => {
     const { organisations } = await api.operator.read(OrganisationsDocument, { filter: { kind: "PROVIDER" } });
     expect(organisations.edges.map(({ node }) => node.name).toSorted()).toEqual(["North Compute", "South Compute"]);

@@ -1,6 +1,6 @@
 /** A door's page as a Relay connection. */
 import type { Connection } from "../../../schema/page";
-import { cursorOf, type Page } from "../../platform/page";
+import { COUNT_MAX, cursorOf, type Page } from "../../platform/page";
 
 export function connection<Row extends { id: string }, Item>(
   page: Page<Row>,
@@ -15,6 +15,10 @@ export function connection<Row extends { id: string }, Item>(
       hasPreviousPage: page.hasPreviousPage,
       startCursor: edges[0]?.cursor ?? null,
       endCursor: edges.at(-1)?.cursor ?? null,
+    },
+    async countAll() {
+      const count = await page.count();
+      return count > COUNT_MAX ? { count: COUNT_MAX, precision: "AT_LEAST" } : { count, precision: "EXACT" };
     },
   };
 }
