@@ -1,18 +1,14 @@
-/** The OpenAI edge: one node:http server, one line per route, errors in OpenAI's shape. */
+/** The OpenAI edge: one node:http server, its limits and its end, errors in OpenAI's shape. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { newRequestId } from "../metering/metering";
 import { DomainError } from "../platform/errors";
 import { BodyAborted, closeGracefully, createHttpServer } from "../platform/http-server";
 import type { Metrics } from "../platform/metrics";
-import { authenticate } from "./authenticate";
 import type { RelayContext, RelayDependencies } from "./context";
 import { asDomainError, sendError } from "./errors";
-import { serveInference } from "./inference";
 import { createRelayMetrics } from "./metrics";
-import { listModels, oneModel } from "./models";
-import { chat } from "./operations/chat";
-import type { Operation } from "./operations/operation";
 import { RetryBudget } from "./retry-budget";
+import { routeFor } from "./routes";
 
 export interface RelayServer {
   readonly server: Server;
@@ -25,13 +21,6 @@ export interface RelayServer {
   stop(graceMs: number): Promise<number>;
   inFlight(): number;
 }
-
-type Route = (
-  relay: RelayContext,
-  request: IncomingMessage,
-  response: ServerResponse,
-  requestId: string,
-) => Promise<void>;
 
 export function createRelayServer(dependencies: RelayDependencies, metrics: Metrics): RelayServer {
   const relay: RelayContext = {
@@ -54,7 +43,8 @@ export function createRelayServer(dependencies: RelayDependencies, metrics: Metr
       if (draining) throw new DomainError("SHUTTING_DOWN", "This server is shutting down. Send the request again.");
       if (inFlight > relay.config.relay.inFlightMax)
         throw new DomainError("OVERLOADED", "Too many requests are running here. Try again shortly.");
-      await routeFor(request.method ?? "GET", path, response)(relay, request, response, requestId);
+      const { route, params } = routeFor(request.method ?? "GET", path, response);
+      await route(relay, request, response, requestId, params);
     } catch (error) {
       answerFailure(relay, request, response, requestId, error);
     } finally {
@@ -79,59 +69,6 @@ export function createRelayServer(dependencies: RelayDependencies, metrics: Metr
     },
     inFlight: () => inFlight,
   };
-}
-
-function routeFor(method: string, path: string, response: ServerResponse): Route {
-  const methods = path.startsWith("/v1/models/") ? routes["/v1/models/{id}"] : routes[path as keyof typeof routes];
-  if (methods === undefined)
-    throw new DomainError("NOT_FOUND", `No route ${path}. The relay serves ${Object.keys(routes).join(", ")}.`);
-  const route = methods[method];
-  if (route !== undefined) return route;
-  const allowed = Object.keys(methods).join(", ");
-  response.setHeader("allow", allowed);
-  throw new DomainError("METHOD_NOT_ALLOWED", `${path} takes ${allowed}, not ${method}.`);
-}
-
-const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
-  "/v1/models": {
-    GET: async (relay, request, response, requestId) => {
-      await authenticate(relay.accounts, request);
-      json(response, requestId, listModels(relay.routing));
-    },
-  },
-  "/v1/models/{id}": {
-    GET: async (relay, request, response, requestId) => {
-      await authenticate(relay.accounts, request);
-      json(response, requestId, oneModel(relay.routing, modelOf(request.url ?? "")));
-    },
-  },
-  [chat.path]: inference(chat),
-};
-
-function inference(operation: Operation): Readonly<Record<string, Route>> {
-  return {
-    POST: (relay, request, response, requestId) => serveInference(operation, relay, request, response, requestId),
-  };
-}
-
-function modelOf(url: string): string {
-  const text = url.slice("/v1/models/".length).split("?", 1)[0]!;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new DomainError("BAD_USER_INPUT", "The model's name in the URL is not properly percent-encoded.", {
-      field: "model",
-    });
-  }
-}
-
-function json(response: ServerResponse, requestId: string, body: string): void {
-  response.writeHead(200, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(body),
-    "x-request-id": requestId,
-  });
-  response.end(body);
 }
 
 function plain(response: ServerResponse, status: number, text: string): void {
