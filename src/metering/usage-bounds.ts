@@ -9,6 +9,10 @@ export interface UsageEvidence {
   deliveredBytes: number;
   /** Streamed events with output; 0 when the answer was not streamed. */
   contentChunks: number;
+  /** Answers to the one request; 1 when left out. */
+  choices?: number;
+  /** Not all that was written was to be delivered, as with `best_of`. */
+  hidesOutput?: boolean;
 }
 
 export interface BoundedUsage {
@@ -25,7 +29,7 @@ export interface BoundedUsage {
 
 /** Tokens that a model's chat template adds around the messages. */
 export const TEMPLATE_TOKENS_MAX = 64;
-/** The end-of-sequence token is counted by servers and covers no byte: a one-letter answer is two honest tokens. */
+/** Per choice. The end-of-sequence token is counted by servers and covers no byte: a one-letter answer is two honest tokens. */
 const END_TOKENS = 1;
 const BYTES_PER_TOKEN_ESTIMATE = 4;
 
@@ -59,9 +63,10 @@ export function boundUsage(reported: unknown, evidence: UsageEvidence): BoundedU
 }
 
 /** Output whose bytes could not be told from its frame (chunks without bytes) is bounded by what was allowed alone. */
-function completionTokensMax({ deliveredBytes, contentChunks, maxCompletionTokens }: UsageEvidence): number {
-  if (deliveredBytes <= 0 && contentChunks > 0) return maxCompletionTokens;
-  return Math.min(maxCompletionTokens, Math.max(0, deliveredBytes) + END_TOKENS);
+function completionTokensMax(evidence: UsageEvidence): number {
+  const { deliveredBytes, contentChunks, maxCompletionTokens, choices = 1, hidesOutput = false } = evidence;
+  if (hidesOutput || (deliveredBytes <= 0 && contentChunks > 0)) return maxCompletionTokens;
+  return Math.min(maxCompletionTokens, Math.max(0, deliveredBytes) + END_TOKENS * choices);
 }
 
 function bound(claim: unknown, tokensMax: number, estimate: number) {

@@ -35,6 +35,11 @@ export const errorTable = {
     "invalid_request_error",
     "No provider offers this model. `GET /v1/models` lists what is routable.",
   ),
+  OPERATION_NOT_SERVED: row(
+    404,
+    "invalid_request_error",
+    "The model is offered, but nobody who offers it answers this kind of request, as when an embeddings model is asked to chat.",
+  ),
   BAD_USER_INPUT: row(400, "invalid_request_error", "A value is missing or out of its bounds; the message names it."),
   MALFORMED_BODY: row(400, "invalid_request_error", "The body is not the JSON object that this route takes."),
   CONTEXT_TOO_LONG: row(400, "invalid_request_error", "Prompt and output together exceed the model's context length."),

@@ -11,6 +11,7 @@ import type { Route, Routing } from "../routing/routing";
 import type { Payer } from "./authenticate";
 import type { RelayMetrics } from "./metrics";
 import type { InferenceRequest } from "./operations/operation";
+import { operationNotServed, type ServedOperations } from "./served-operations";
 
 export interface Admission extends Authorised {
   readonly requestId: string;
@@ -30,13 +31,13 @@ export interface AdmissionOptions {
   readonly metering: Metering;
   readonly ledger: Ledger;
   readonly metrics: RelayMetrics;
+  readonly served: ServedOperations;
   readonly holdTtlMs: number;
 }
 
-const BYTES_PER_TOKEN_ESTIMATE = 4;
 const HOLD_ROUNDS_MAX = 3;
 
-/** Errors: BAD_USER_INPUT, MODEL_NOT_FOUND, CONTEXT_TOO_LONG, NO_ROUTE, INSUFFICIENT_CREDITS, DATABASE_UNAVAILABLE. */
+/** Errors: BAD_USER_INPUT, MODEL_NOT_FOUND, OPERATION_NOT_SERVED, CONTEXT_TOO_LONG, NO_ROUTE, INSUFFICIENT_CREDITS, DATABASE_UNAVAILABLE. */
 export async function admit(
   options: AdmissionOptions,
   viewer: Payer,
@@ -45,18 +46,20 @@ export async function admit(
 ): Promise<Admission> {
   const model = asked.model;
   if (model === undefined) throw new DomainError("BAD_USER_INPUT", "`model` is required.", { field: "model" });
-  const routes = options.routing.routesOf(model)?.filter((route) => route.offeringState === "LIVE") ?? [];
-  if (routes.length === 0) {
+  const live = options.routing.routesOf(model)?.filter((route) => route.offeringState === "LIVE") ?? [];
+  if (live.length === 0) {
     throw new DomainError(
       "MODEL_NOT_FOUND",
       `The model \`${model}\` does not exist or is not offered. GET /v1/models lists what is.`,
       { field: "model" },
     );
   }
+  const routes = live.filter((route) => !options.served.refuses(asked.operation, route.offeringId));
+  if (routes.length === 0) throw operationNotServed(asked.operation, model);
   const priced = routes.filter((route) => route.quote !== null);
   const quotes = priced.map((route) => route.quote!);
   if (quotes.length === 0) throw new DomainError("NO_ROUTE", `No price is fixed for \`${model}\` at the moment.`);
-  const promptTokensEstimate = Math.ceil(asked.longestPromptBytes / BYTES_PER_TOKEN_ESTIMATE);
+  const { promptTokensEstimate } = asked;
   const maxTokens = completionLimit(routes, asked, promptTokensEstimate);
   // A reroute may end at any of them: credit that is kept for some accelerators alone must not pay for others.
   const purpose = purposeOf(
@@ -76,19 +79,21 @@ export async function admit(
   };
 }
 
-/** What was asked for, or else the most that every route can write. */
+/** What was asked for, or else what the operation writes by itself, or the most that every route can write. */
 function completionLimit(routes: readonly Route[], asked: InferenceRequest, promptTokensEstimate: number): number {
+  const { promptField, limitField, maxTokensDefault } = asked.operation;
   const room = (route: Route) => Math.min(route.maxOutputTokens, route.contextLength - promptTokensEstimate);
   const most = Math.max(...routes.map(room));
-  const wanted = asked.maxTokens ?? 1;
+  const wanted = asked.maxTokens ?? Math.min(maxTokensDefault ?? 1, 1);
   if (most < wanted) {
     throw new DomainError(
       "CONTEXT_TOO_LONG",
       `About ${promptTokensEstimate} prompt tokens and ${wanted} output tokens do not fit: ${Math.max(0, most)} output tokens are possible.`,
-      { field: asked.maxTokens === undefined ? asked.operation.promptField : asked.operation.limitField },
+      { field: asked.maxTokens === undefined ? promptField : limitField },
     );
   }
-  return asked.maxTokens ?? Math.min(...routes.map(room).filter((tokens) => tokens >= 1));
+  const fits = Math.min(...routes.map(room).filter((tokens) => tokens >= wanted));
+  return asked.maxTokens ?? Math.min(maxTokensDefault ?? fits, fits);
 }
 
 /** Without a limit of its own a request is cut to what the balance affords instead of being refused. */

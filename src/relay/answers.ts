@@ -25,8 +25,6 @@ export interface Answer {
   end(): void;
 }
 
-/** Role and empty deltas before the first content; a provider that sends more than this without content is not well. */
-const PREAMBLE_BYTES_MAX = 65_536;
 const BODY_BYTES_MAX = 33_554_432;
 
 export class StreamAnswer implements Answer {
@@ -39,12 +37,18 @@ export class StreamAnswer implements Answer {
   private readonly scanner: SseScanner;
   /** The provider's own last event, where the operation's streams end with it: kept until it is paid. */
   private lastEvent: Buffer | null = null;
+  /** The same when that event says that it failed. */
+  failedEvent: Buffer | null = null;
   private preamble: Buffer[] = [];
   private preambleBytes = 0;
+  private readonly preambleBytesMax: number;
+  private freshBytes = 0;
+  private restatedBytes = 0;
 
   constructor(
     private readonly options: {
       operation: Operation;
+      requestBytes: number;
       client: ClientConnection;
       modelName: ModelName;
       /** The client asked for the usage chunk. */
@@ -53,8 +57,9 @@ export class StreamAnswer implements Answer {
       onCommit: () => void;
     },
   ) {
-    const { readData, eventBytesMax } = options.operation.stream;
+    const { readData, eventBytesMax, preambleBytesMax } = options.operation.stream;
     this.scanner = new SseScanner(readData, eventBytesMax);
+    this.preambleBytesMax = preambleBytesMax(options.requestBytes);
   }
 
   accept(chunk: Buffer): boolean {
@@ -86,15 +91,18 @@ export class StreamAnswer implements Answer {
     switch (event.kind) {
       case "DONE":
         this.complete = true;
+        this.delivered.deliveredBytes = Math.max(this.delivered.deliveredBytes, event.restatedBytes ?? 0);
         if (this.options.operation.stream.lastEvent === null) this.lastEvent = this.renamed(event.bytes);
         return true;
+      case "FAILED":
+        this.failedEvent = this.options.operation.stream.failedEvent?.(event.bytes, this.options.modelName) ?? null;
+        throw new DomainError("UPSTREAM_FAILED", "The provider reported that its answer failed.");
       case "ERROR":
         throw new DomainError("UPSTREAM_FAILED", "The provider reported an error inside its answer.");
       case "USAGE":
         return this.options.passUsage ? this.pass(event.bytes) : true;
       case "CONTENT":
-        this.delivered.contentChunks += 1;
-        this.delivered.deliveredBytes += event.contentBytes;
+        this.count(event);
         if (!this.committed) this.commit();
         return this.pass(event.bytes);
       default:
@@ -107,14 +115,22 @@ export class StreamAnswer implements Answer {
     this.events += 1;
     if (this.committed) return this.options.client.write(named);
     this.preambleBytes += named.length;
-    if (this.preambleBytes > PREAMBLE_BYTES_MAX)
+    if (this.preambleBytes > this.preambleBytesMax)
       throw new DomainError("UPSTREAM_FAILED", "The provider sent no content.");
     this.preamble.push(named);
     return true;
   }
 
+  /** What comes piece by piece and then whole counts once. */
+  private count({ contentBytes, restatedBytes = 0 }: SseEvent): void {
+    if (contentBytes > 0) this.delivered.contentChunks += 1;
+    this.freshBytes += contentBytes;
+    this.restatedBytes += restatedBytes;
+    this.delivered.deliveredBytes = Math.max(this.freshBytes, this.restatedBytes);
+  }
+
   private renamed(bytes: Buffer): Buffer {
-    return this.options.operation.rename(bytes, this.options.modelName);
+    return this.options.operation.stream.rename(bytes, this.options.modelName);
   }
 
   private commit(): void {

@@ -15,6 +15,8 @@ export type AttemptEnd =
   | { readonly kind: "FAILED"; readonly failure: FailureKind; readonly result: string; readonly retryAfterMs?: number }
   /** The provider will not serve this request, and neither will another: the fault is in the request. */
   | { readonly kind: "REJECTED"; readonly status: number }
+  /** It knows no such path, or no such model under it. */
+  | { readonly kind: "UNKNOWN_THERE"; readonly status: number }
   | { readonly kind: "CLIENT_GONE" };
 
 /** Codes of the socket, of name resolution and of certificates that say: not to this address. */
@@ -183,12 +185,13 @@ class Attempt implements UpstreamHandler {
   }
 }
 
-/** 4xx that speak of the request are the client's; 401, 403 and 404 speak of our standing with this provider. */
+/** 4xx that speak of the request are the client's; 401 and 403 speak of our standing with this provider. */
 function endForStatus(status: number, headers: IncomingHttpHeaders): AttemptEnd {
   const retryAfterMs = retryAfter(headers["retry-after"]);
   const hint = retryAfterMs === undefined ? {} : { retryAfterMs };
   if (status === 429) return { kind: "FAILED", failure: "THROTTLED", result: "THROTTLED", ...hint };
   if (status === 400 || status === 413 || status === 422) return { kind: "REJECTED", status };
+  if (status === 404 || status === 405 || status === 501) return { kind: "UNKNOWN_THERE", status };
   return { kind: "FAILED", failure: "STATUS_5XX", result: status >= 500 ? "STATUS_5XX" : "REFUSED", ...hint };
 }
 

@@ -6,6 +6,8 @@ export const CLIENT_STALL_MS = 30_000;
 
 export class ClientConnection {
   gone = false;
+  /** On the clock of performance.now(). */
+  lastWriteMs: number | null = null;
   private onGone: (() => void) | null = null;
   private onDrain: (() => void) | null = null;
   private stall: NodeJS.Timeout | null = null;
@@ -31,9 +33,14 @@ export class ClientConnection {
     this.onDrain = listener;
   }
 
+  get keepsUp(): boolean {
+    return !this.response.writableNeedDrain;
+  }
+
   /** False when the client does not keep up: stop reading from the provider until `whenDrained`. */
   write(bytes: Buffer | string): boolean {
     if (this.gone) return true;
+    this.lastWriteMs = performance.now();
     if (this.response.write(bytes)) return true;
     this.stall ??= setTimeout(() => this.response.destroy(), CLIENT_STALL_MS);
     return false;

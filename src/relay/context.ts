@@ -8,8 +8,10 @@ import type { Log } from "../platform/log";
 import type { Routing } from "../routing/routing";
 import type { Sla } from "../sla/sla";
 import type { Upstreams } from "../upstreams/upstreams";
+import type { KeepAliveIntervals } from "./keep-alive";
 import type { RelayMetrics } from "./metrics";
 import type { RetryBudget } from "./retry-budget";
+import type { ServedOperations } from "./served-operations";
 
 export interface RelayDependencies {
   readonly config: Config;
@@ -21,9 +23,12 @@ export interface RelayDependencies {
   readonly upstreams: Upstreams;
   readonly clock: Clock;
   readonly log: Log;
+  /** The product's own when left out; tests have no time to be silent for. */
+  readonly keepAlive?: KeepAliveIntervals;
 }
 
 export interface RelayContext extends RelayDependencies {
   readonly metrics: RelayMetrics;
   readonly retryBudget: RetryBudget;
+  readonly served: ServedOperations;
 }

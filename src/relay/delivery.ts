@@ -37,6 +37,8 @@ export function deliveryOf(
       maxCompletionTokens: admission.maxTokens * request.choices,
       deliveredBytes: delivered.deliveredBytes,
       contentChunks: delivered.contentChunks,
+      choices: request.choices,
+      hidesOutput: request.hidesOutput,
     }),
     streamed: request.stream,
     ...ending,

@@ -11,8 +11,10 @@ import type { ClientConnection } from "./client-connection";
 import type { RelayContext } from "./context";
 import { deliveryOf } from "./delivery";
 import { asDomainError, noAnswer, sendError } from "./errors";
+import { KeepAlive, keepAliveIntervals } from "./keep-alive";
 import { ModelName } from "./model-name";
 import type { InferenceRequest } from "./operations/operation";
+import { operationNotServed } from "./served-operations";
 
 const ATTEMPTS_MAX = 3;
 
@@ -41,6 +43,17 @@ export class Exchange {
 
   async run(): Promise<void> {
     this.relay.retryBudget.requestBegan();
+    const { client, request } = this.options;
+    const { keepAlive = keepAliveIntervals } = this.relay;
+    const comments = request.stream ? new KeepAlive(client, keepAlive, () => this.open()) : null;
+    try {
+      await this.serve();
+    } finally {
+      comments?.stop();
+    }
+  }
+
+  private async serve(): Promise<void> {
     try {
       for (let number = 1; number <= ATTEMPTS_MAX && !this.options.client.gone; number++) {
         const route = this.nextRoute();
@@ -79,7 +92,7 @@ export class Exchange {
     const upstreamBody = this.upstreamBody(route);
     this.tried.add(route.endpointId);
     routing.attemptBegan(route);
-    const end = await runAttempt({
+    const came = await runAttempt({
       upstreams: this.relay.upstreams,
       attempt: {
         endpoint: route.upstream,
@@ -101,6 +114,7 @@ export class Exchange {
       onFault: (error) =>
         this.relay.log.error({ err: error, requestId: admission.requestId }, "an answer could not be read: our fault"),
     }).finally(() => routing.attemptEnded(route));
+    const end = this.asFailure(came, route);
     const durationMs = Math.round(performance.now() - beganMs);
     this.attempts.push({ endpointId: route.endpointId, result: resultOf(end), durationMs });
     if (end.kind === "FAILED" || end.kind === "CUT") {
@@ -113,8 +127,12 @@ export class Exchange {
       case "FAILED":
         this.lastFailure = end;
         return false;
+      case "UNKNOWN_THERE":
+        this.lastFailure ??= end;
+        return false;
       case "COMPLETE": {
         routing.succeeded(route, this.ttftMs);
+        this.relay.served.hasAnswered(request.operation, route.offeringId);
         sla.observeAttempt(
           route.endpointId,
           this.ttftMs === null ? { failed: false } : { failed: false, ttftMs: this.ttftMs },
@@ -134,11 +152,19 @@ export class Exchange {
     }
   }
 
+  /** What an offering has answered before, it may not disown. */
+  private asFailure(end: AttemptEnd, route: Route): AttemptEnd {
+    if (end.kind !== "UNKNOWN_THERE" || this.relay.served.hasRefused(this.options.request.operation, route.offeringId))
+      return end;
+    return { kind: "FAILED", failure: "STATUS_5XX", result: "REFUSED" };
+  }
+
   private streamAnswer(): StreamAnswer {
-    const { admission, client, request, response, startedMs } = this.options;
+    const { admission, client, request, startedMs } = this.options;
     const beganMs = performance.now();
     return new StreamAnswer({
       operation: request.operation,
+      requestBytes: this.options.body.length,
       client,
       passUsage: request.includeUsage,
       modelName: new ModelName(admission.model),
@@ -146,13 +172,20 @@ export class Exchange {
         // What earlier attempts took is the marketplace's time, not this provider's.
         this.ttftMs = Math.round(performance.now() - beganMs);
         this.relay.metrics.firstToken.observe((performance.now() - startedMs) / 1000);
-        response.writeHead(200, {
-          "content-type": "text/event-stream; charset=utf-8",
-          "cache-control": "no-cache",
-          "x-accel-buffering": "no",
-          "x-request-id": admission.requestId,
-        });
+        this.open();
       },
+    });
+  }
+
+  /** The head of a stream; a comment in a long silence may have brought it before the first content. */
+  private open(): void {
+    const { admission, response } = this.options;
+    if (response.headersSent) return;
+    response.writeHead(200, {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-cache",
+      "x-accel-buffering": "no",
+      "x-request-id": admission.requestId,
     });
   }
 
@@ -171,8 +204,7 @@ export class Exchange {
     try {
       await this.settle(route, answer, "COMPLETED");
     } catch (error) {
-      if (answer instanceof StreamAnswer && answer.committed) this.endStream(answer, asDomainError(error));
-      else sendError(response, admission.requestId, asDomainError(error));
+      this.fail(asDomainError(error), answer);
       return this.finish("FAILED", route, "unsettled");
     }
     if (answer instanceof StreamAnswer) {
@@ -191,9 +223,9 @@ export class Exchange {
 
   private async cut(route: Route, answer: RelayAnswer): Promise<void> {
     await this.settle(route, answer, "PARTIAL").catch((error: unknown) => this.logUnsettled(error));
-    this.endStream(
-      answer,
+    this.fail(
       new DomainError("UPSTREAM_TRUNCATED", "The provider's answer broke off. What was delivered is charged."),
+      answer,
     );
     this.finish("FAILED", route, "cut");
   }
@@ -211,17 +243,23 @@ export class Exchange {
       "BAD_USER_INPUT",
       `The model's server refused the request as invalid (status ${status}). Check its parameters.`,
     );
-    sendError(this.options.response, this.options.admission.requestId, error);
+    this.fail(error);
     this.finish("FAILED", null, "rejected");
   }
 
   private async giveUp(): Promise<void> {
     await this.release();
     if (this.options.client.gone) return this.finish("ABORTED", null, "aborted_early");
-    const failure = this.lastFailure?.kind === "FAILED" ? this.lastFailure.failure : null;
-    const error = noAnswer(failure, this.attempts.length, this.candidates);
-    sendError(this.options.response, this.options.admission.requestId, error);
+    const error = this.noAnswer();
+    this.fail(error);
     this.finish("FAILED", null, this.attempts.length === 0 ? "no_route" : "failed");
+  }
+
+  private noAnswer(): DomainError {
+    const { admission, request } = this.options;
+    if (this.lastFailure?.kind === "UNKNOWN_THERE") return operationNotServed(request.operation, admission.model);
+    const failure = this.lastFailure?.kind === "FAILED" ? this.lastFailure.failure : null;
+    return noAnswer(failure, this.attempts.length, this.candidates);
   }
 
   private async settle(route: Route, answer: RelayAnswer, outcome: UsageOutcome): Promise<void> {
@@ -246,9 +284,13 @@ export class Exchange {
     return this.relay.metering.release(admission.requestId, admission.startupId, admission);
   }
 
-  private endStream(answer: RelayAnswer, error: DomainError): void {
-    const { client, request, response } = this.options;
-    client.write(request.operation.stream.errorEvent(error, answer instanceof StreamAnswer ? answer.events : 0));
+  /** Once a stream has begun, with whatever, its status is gone: the error is its last event. */
+  private fail(error: DomainError, answer?: RelayAnswer): void {
+    const { admission, client, request, response } = this.options;
+    if (!request.stream || !response.headersSent) return sendError(response, admission.requestId, error);
+    const failed = answer instanceof StreamAnswer ? answer.failedEvent : null;
+    const events = answer instanceof StreamAnswer && answer.committed ? answer.events : 0;
+    client.write(failed ?? request.operation.stream.errorEvent(error, events));
     response.end();
   }
 
@@ -286,6 +328,8 @@ function resultOf(end: AttemptEnd): string {
       return end.failure;
     case "REJECTED":
       return `STATUS_${end.status}`;
+    case "UNKNOWN_THERE":
+      return "REFUSED";
     case "CLIENT_GONE":
       return "CLIENT_GONE";
   }

@@ -24,7 +24,7 @@ export async function serveInference(
   const asked = operation.scan(body);
   const client = new ClientConnection(response);
   const holdTtlMs = relay.config.upstream.totalTimeoutMs + HOLD_GRACE_MS;
-  const { routing, metering, ledger, metrics } = relay;
-  const admission = await admit({ routing, metering, ledger, metrics, holdTtlMs }, viewer, asked, requestId);
+  const { routing, metering, ledger, metrics, served } = relay;
+  const admission = await admit({ routing, metering, ledger, metrics, served, holdTtlMs }, viewer, asked, requestId);
   await new Exchange(relay, { request: asked, body, admission, client, response, startedMs }).run();
 }

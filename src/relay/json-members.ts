@@ -36,6 +36,9 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const NINE = 0x39;
 
 const scalar = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
 
@@ -75,6 +78,36 @@ export function scanMembers(body: Buffer, openBrace: number): { members: Member[
     if (body[at] !== COMMA) throw new MalformedBody("a comma or a closing brace was expected", at);
     at = skipWhitespace(body, at + 1);
   }
+}
+
+export interface Items {
+  readonly count: number;
+  readonly longest: ByteRange;
+  /** Every item is a number. */
+  readonly numbers: boolean;
+}
+
+/** Of the array that opens at `openBracket`, which is known to be balanced. Errors: MalformedBody. */
+export function scanItems(body: Buffer, openBracket: number): Items {
+  let count = 0;
+  const longest: ByteRange = { start: openBracket, end: openBracket };
+  let numbers = true;
+  let at = skipWhitespace(body, openBracket + 1);
+  while (body[at] !== CLOSE_BRACKET) {
+    const end = skipValue(body, at);
+    const first = body[at]!;
+    if (first !== MINUS && !(first >= ZERO && first <= NINE)) numbers = false;
+    if (end - at > longest.end - longest.start) {
+      longest.start = at;
+      longest.end = end;
+    }
+    count += 1;
+    at = skipWhitespace(body, end);
+    if (body[at] === CLOSE_BRACKET) break;
+    if (body[at] !== COMMA) throw new MalformedBody("a comma or a closing bracket was expected", at);
+    at = skipWhitespace(body, at + 1);
+  }
+  return { count, longest, numbers };
 }
 
 /** The text of the JSON string in [start, end), quotes included. Errors: MalformedBody for a bad escape. */

@@ -13,6 +13,12 @@ export class ModelName {
     this.replacement = Buffer.from(JSON.stringify(marketplace));
   }
 
+  /** `[start, end)` holds the value of a `model`: a string, or what is left as it is. */
+  replaceAt(bytes: Buffer, start: number, end: number): Buffer {
+    if (bytes[start] !== QUOTE) return bytes;
+    return Buffer.concat([bytes.subarray(0, start), this.replacement, bytes.subarray(end)]);
+  }
+
   /** Whatever the provider calls it: many answer with a longer name than the one they were asked for. */
   replaceIn(bytes: Buffer): Buffer {
     const pieces: Buffer[] = [];

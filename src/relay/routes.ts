@@ -6,7 +6,10 @@ import type { RelayContext } from "./context";
 import { serveInference } from "./inference";
 import { listModels, oneModel } from "./models";
 import { chat } from "./operations/chat";
+import { completions } from "./operations/completions";
+import { embeddings } from "./operations/embeddings";
 import type { Operation } from "./operations/operation";
+import { responses } from "./operations/responses";
 
 export type Route = (
   relay: RelayContext,
@@ -34,6 +37,9 @@ export const routes: Readonly<Record<string, Methods>> = {
     },
   },
   [chat.path]: inference(chat),
+  [completions.path]: inference(completions),
+  [embeddings.path]: inference(embeddings),
+  [responses.path]: inference(responses),
 };
 
 const whole = new Map(Object.entries(routes).filter(([path]) => !path.includes("{")));

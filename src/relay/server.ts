@@ -9,6 +9,7 @@ import { asDomainError, sendError } from "./errors";
 import { createRelayMetrics } from "./metrics";
 import { RetryBudget } from "./retry-budget";
 import { routeFor } from "./routes";
+import { ServedOperations } from "./served-operations";
 
 export interface RelayServer {
   readonly server: Server;
@@ -27,6 +28,7 @@ export function createRelayServer(dependencies: RelayDependencies, metrics: Metr
     ...dependencies,
     metrics: createRelayMetrics(metrics, dependencies),
     retryBudget: new RetryBudget(),
+    served: new ServedOperations(),
   };
   let draining = false;
   let inFlight = 0;

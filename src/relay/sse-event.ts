@@ -4,9 +4,10 @@ import { hasAt, isBlank } from "./json-bytes";
 /**
  * CONTENT carries output (text, reasoning, a tool call); PREAMBLE is an event without any: the role, an empty delta, the
  * finish reason; USAGE is there for its figures alone, and is taken out unless it was asked for; DONE says that the
- * answer is whole; COMMENT has no data at all.
+ * answer is whole; FAILED ends one that is not, in the form of the operation's own events; ERROR is any other sign of that;
+ * COMMENT has no data at all.
  */
-export type SseEventKind = "CONTENT" | "PREAMBLE" | "USAGE" | "DONE" | "ERROR" | "COMMENT";
+export type SseEventKind = "CONTENT" | "PREAMBLE" | "USAGE" | "DONE" | "FAILED" | "ERROR" | "COMMENT";
 
 export interface SseEvent {
   /** The whole event with the blank line that ends it. */
@@ -16,6 +17,8 @@ export interface SseEvent {
   usage?: unknown;
   /** JSON bytes of the output inside: never less than the output's own UTF-8 bytes. */
   contentBytes: number;
+  /** Bytes of output inside that earlier events may have brought piece by piece; of DONE all of it. */
+  restatedBytes?: number;
 }
 
 /** `source` from `from` to `to`, trimmed, is the data of the event `bytes`. Errors: none. */

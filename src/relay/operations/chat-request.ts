@@ -1,7 +1,16 @@
 /** Reads the few fields of a chat request that the relay needs, without parsing the body whole. */
 import { type ByteRange, skipWhitespace } from "../json-members";
 import type { InferenceRequest, Operation } from "./operation";
-import { bytesOf, InvalidField, readBoolean, readCount, readIncludeUsage, readModel, scanBody } from "./request-fields";
+import {
+  bytesOf,
+  estimateTokens,
+  InvalidField,
+  readBoolean,
+  readCount,
+  readIncludeUsage,
+  readModel,
+  scanBody,
+} from "./request-fields";
 
 /** OpenAI's own limit. */
 const CHOICES_MAX = 128;
@@ -27,8 +36,9 @@ export function scanChatRequest(body: Buffer, operation: Operation): InferenceRe
     stream: readBoolean(body, fields.get("stream"), "stream"),
     includeUsage: readIncludeUsage(body, fields.get("stream_options")),
     choices: readCount(body, fields.get("n"), "n", { min: 1, max: CHOICES_MAX }) ?? 1,
+    hidesOutput: false,
     promptBytes,
-    longestPromptBytes: promptBytes,
+    promptTokensEstimate: estimateTokens(promptBytes),
     fields,
     superseded,
     insertAt,

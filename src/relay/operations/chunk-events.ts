@@ -33,6 +33,9 @@ const keysByInitial: readonly (readonly TellingKey[] | undefined)[] = Array.from
 export const chunkStream: StreamForm = {
   readData: readChunk,
   eventBytesMax: EVENT_BYTES_MAX,
+  rename: (event, name) => name.replaceIn(event),
+  // Role and empty deltas; a provider that sends more than this without content is not well.
+  preambleBytesMax: () => 65_536,
   lastEvent: "data: [DONE]\n\n",
   errorEvent: (error) => errorEvent(error),
 };

@@ -20,6 +20,7 @@ export interface ScannedBody {
 }
 
 const MODEL_BYTES_MAX = 1_024;
+const BYTES_PER_TOKEN_ESTIMATE = 4;
 
 /** `readFields`: the keys that count for a price; duplicates of others stay. Errors: MalformedBody. */
 export function scanBody(body: Buffer, readFields: ReadonlySet<string>): ScannedBody {
@@ -90,6 +91,11 @@ export function isAbsent(body: Buffer, range: ByteRange | undefined): range is u
 
 export function lengthOf(range: ByteRange | undefined): number {
   return range === undefined ? 0 : range.end - range.start;
+}
+
+/** What text comes to on average. */
+export function estimateTokens(bytes: number): number {
+  return Math.ceil(bytes / BYTES_PER_TOKEN_ESTIMATE);
 }
 
 /** JSON bytes of the values of `keys` together. */
