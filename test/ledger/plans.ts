@@ -73,7 +73,13 @@ export const aResolution = fc.record({
   resolution: fc.constantFrom<HoldResolution["resolution"]>("CAPTURED", "CAPTURED", "CAPTURED", "VOIDED", "EXPIRED"),
   ...settled,
 });
-export const aCapture = fc.record({ lease: fc.nat({ max: 50 }), repeats: again, ...settled });
+export const aCapture = fc.record({
+  lease: fc.nat({ max: 50 }),
+  repeats: again,
+  /** The relay never asks for more than it set aside; the ledger does not rely on it. */
+  beyond: fc.constantFrom(false, false, false, true),
+  ...settled,
+});
 export const aGrant = fc.record({
   startup,
   process,
@@ -208,9 +214,10 @@ export class Player {
       if (lease === undefined && this.past.captures.length > 0) return this.past.captures[0]!;
       const room = left.get(lease?.id ?? "") ?? 0n;
       const item = this.settled(plan, room > 0n ? room : 5n);
-      if (lease) left.set(lease.id, room - least(room, item.charge));
+      const held = plan.beyond ? item.charge / 2n + 1n : item.charge + 1n;
+      if (lease) left.set(lease.id, room - least(room, least(item.charge, held)));
       const whose = lease ?? { id: newRequestId(), startupId: this.parties.startups[0]! };
-      return { id: newRequestId(), leaseId: whose.id, startupId: whose.startupId, held: item.charge + 1n, ...item };
+      return { id: newRequestId(), leaseId: whose.id, startupId: whose.startupId, held, ...item };
     });
   }
 
