@@ -41,27 +41,31 @@ export interface Answer {
   tokens: number;
   finishReason: "stop" | "length";
   chunk(index: number): string;
+  whole(): string;
 }
 
 export function answer(messages: readonly Message[], tokensMax: number): Answer {
   const seed = seedOf(messages.map(textOf));
   const wanted = ANSWER_TOKENS_MIN + (seed % ANSWER_TOKENS_SPREAD);
+  const tokens = Math.min(wanted, tokensMax);
+  const chunk = (index: number) => {
+    const word = WORDS[mix(seed + index) % WORDS.length] ?? "";
+    const place = index % SENTENCE_TOKENS;
+    const stop = place === SENTENCE_TOKENS - 1 || index === wanted - 1 ? "." : "";
+    return `${index === 0 ? "" : " "}${place === 0 ? word.charAt(0).toUpperCase() + word.slice(1) : word}${stop}`;
+  };
   return {
-    tokens: Math.min(wanted, tokensMax),
+    tokens,
     finishReason: wanted <= tokensMax ? "stop" : "length",
-    chunk(index) {
-      const word = WORDS[mix(seed + index) % WORDS.length] ?? "";
-      const place = index % SENTENCE_TOKENS;
-      const stop = place === SENTENCE_TOKENS - 1 || index === wanted - 1 ? "." : "";
-      return `${index === 0 ? "" : " "}${place === 0 ? word.charAt(0).toUpperCase() + word.slice(1) : word}${stop}`;
-    },
+    chunk,
+    whole: () => Array.from({ length: tokens }, (_, index) => chunk(index)).join(""),
   };
 }
 
 /** A unit vector that depends on nothing but the text. */
-export function embedding(text: string): number[] {
+export function embedding(text: string, dimensions = EMBEDDING_DIMENSIONS): number[] {
   const seed = seedOf([text]);
-  const raw = Array.from({ length: EMBEDDING_DIMENSIONS }, (_, index) => mix(seed + index) / 2 ** 31 - 1);
+  const raw = Array.from({ length: dimensions }, (_, index) => mix(seed + index) / 2 ** 31 - 1);
   const length = Math.hypot(...raw);
   return raw.map((value) => value / length);
 }

@@ -4,10 +4,14 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { JSONWebKeySet } from "jose";
-import { type ChatRequest, completeChat } from "./chat";
+import { completeChat } from "./chat";
+import { complete } from "./completions";
+import { type EmbeddingsRequest, embed } from "./embeddings";
 import { type Behaviour, misbehaves, startControl } from "./faults";
-import { embedding, type Model, textTokens } from "./generation";
+import type { Model } from "./generation";
+import type { Generation } from "./paced";
 import { createRelayTokenVerifier } from "./relay-token";
+import { respond } from "./responses";
 import { parseJson, Refused, readBody, sendError, sendJson } from "./wire";
 
 export interface ReferenceProviderOptions {
@@ -142,7 +146,11 @@ class Provider {
       if (route === "GET /v1/numbers") return sendJson(response, 200, this.numbers);
       if (await misbehaves(response, behaviour)) return;
       if (route === "GET /v1/models") return this.listModels(response);
-      if (route === "POST /v1/chat/completions") return this.chat(parseJson(body), response, behaviour);
+      const generate = <T extends { model: string }>(start: (body: T, generation: Generation) => number) =>
+        this.generate(start, parseJson<T>(body), response, behaviour);
+      if (route === "POST /v1/chat/completions") return generate(completeChat);
+      if (route === "POST /v1/completions") return generate(complete);
+      if (route === "POST /v1/responses") return generate(respond);
       if (route === "POST /v1/embeddings") return this.embeddings(parseJson(body), response);
       throw new Refused(404, "unknown_route", `${route} is not served here.`);
     } catch (error) {
@@ -157,11 +165,17 @@ class Provider {
     sendJson(response, 200, { object: "list", data: list });
   }
 
-  private chat(body: ChatRequest, response: ServerResponse, behaviour: Behaviour): void {
+  /** Starts a generation in one of its forms. */
+  private generate<T extends { model: string; stream?: boolean }>(
+    start: (body: T, generation: Generation) => number,
+    body: T,
+    response: ServerResponse,
+    behaviour: Behaviour,
+  ): void {
     const model = this.model(body.model);
     const { pace, numbers } = this;
     if (behaviour.mode === "hang" && !body.stream) return;
-    numbers.promptTokens += completeChat(body, {
+    numbers.promptTokens += start(body, {
       response,
       model,
       pace,
@@ -172,30 +186,11 @@ class Provider {
     });
   }
 
-  private embeddings(
-    body: { model: string; input: unknown; encoding_format?: string },
-    response: ServerResponse,
-  ): void {
-    const { id } = this.model(body.model);
-    const texts = typeof body.input === "string" ? [body.input] : body.input;
-    if (!Array.isArray(texts) || texts.length === 0 || !texts.every((text) => typeof text === "string")) {
-      throw new Refused(400, "invalid_input", "input must be a text or a list of texts.");
-    }
-    const tokens = texts.reduce((sum: number, text: string) => sum + textTokens(text), 0);
-    this.numbers.promptTokens += tokens;
-    const base64 = body.encoding_format === "base64";
-    const list = texts.map((text: string, index) => {
-      const vector = embedding(text);
-      // What OpenAI calls base64 is little-endian float32, which is what every machine with a GPU has in memory.
-      const encoded = base64 ? Buffer.from(Float32Array.from(vector).buffer).toString("base64") : vector;
-      return { object: "embedding", index, embedding: encoded };
-    });
-    sendJson(response, 200, {
-      object: "list",
-      data: list,
-      model: id,
-      usage: { prompt_tokens: tokens, total_tokens: tokens },
-    });
+  private embeddings(body: EmbeddingsRequest, response: ServerResponse): void {
+    this.model(body.model);
+    const { answer, promptTokens } = embed(body);
+    this.numbers.promptTokens += promptTokens;
+    sendJson(response, 200, answer);
   }
 
   private model(id: unknown): Model {

@@ -14,6 +14,20 @@ export class Refused extends Error {
   }
 }
 
+/** A whole number above 0, undefined when the field is absent or null. */
+export function limitOf(value: unknown, param: string): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1) return value;
+  throw new Refused(400, `invalid_${param}`, `${param} must be a whole number above 0.`);
+}
+
+/** What a context has left for the answer. */
+export function roomAfter(promptTokens: number, contextLength: number): number {
+  if (promptTokens < contextLength) return contextLength - promptTokens;
+  const message = `The prompt is ${promptTokens} tokens, the context ${contextLength}.`;
+  throw new Refused(400, "context_length_exceeded", message);
+}
+
 export function readBody(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
