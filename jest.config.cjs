@@ -1,7 +1,7 @@
 const swc = require("./swc.json");
 
 /** ESM-only packages that Node can require() but jest cannot: transformed like our own sources. */
-const esmOnly = ["uuid", "jose", "openai"].join("|");
+const esmOnly = ["uuid", "jose", "openai", "@seriousme/openapi-schema-validator"].join("|");
 
 module.exports = {
   testEnvironment: "node",
