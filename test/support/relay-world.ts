@@ -16,6 +16,7 @@ import { newId } from "../../src/platform/ids";
 import { everyMs } from "../../src/platform/jobs";
 import { createLog, type Log } from "../../src/platform/log";
 import { createMetrics, type Metrics } from "../../src/platform/metrics";
+import type { KeepAliveIntervals } from "../../src/relay/keep-alive";
 import { createRelayServer, type RelayServer } from "../../src/relay/server";
 import { newLiveState } from "../../src/routing/candidate";
 import { createServices, type Services } from "../../src/services";
@@ -52,6 +53,8 @@ export interface WorldOptions {
   environment?: Readonly<Record<string, string>>;
   /** Runs the jobs of the first relay, so that nobody needs to call refresh(). */
   jobs?: boolean;
+  /** How long a stream may be silent. */
+  keepAlive?: KeepAliveIntervals;
   /** Where the relays reach the database, for example through a proxy that a test can cut. */
   relayDatabaseUrl?: (url: string) => Promise<string>;
 }
@@ -315,7 +318,9 @@ export class RelayWorld {
     const services = this.servicesOn(db, config);
     await services.routing.refresh();
     const metrics = createMetrics();
-    const relay = createRelayServer({ ...services, config, clock: this.clock, log: this.log }, metrics);
+    const { keepAlive } = this.options;
+    const pauses = keepAlive === undefined ? {} : { keepAlive };
+    const relay = createRelayServer({ ...services, config, clock: this.clock, log: this.log, ...pauses }, metrics);
     const port = await listen(relay.server, 0, "127.0.0.1");
     const beat = everyMs("metering.beat", LEASE_BEAT_MS, () => services.metering.beatLeases(), { log: this.log });
     const jobs =
