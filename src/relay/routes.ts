@@ -5,6 +5,7 @@ import { authenticate } from "./authenticate";
 import type { RelayContext } from "./context";
 import { serveInference } from "./inference";
 import { listModels, oneModel } from "./models";
+import { openApiText } from "./openapi/document";
 import { chat } from "./operations/chat";
 import { completions } from "./operations/completions";
 import { embeddings } from "./operations/embeddings";
@@ -35,6 +36,9 @@ export const routes: Readonly<Record<string, Methods>> = {
       await authenticate(relay.accounts, request);
       sendJson(response, requestId, oneModel(relay.routing, model!));
     },
+  },
+  "/openapi.json": {
+    GET: async (_relay, _request, response, requestId) => sendJson(response, requestId, openApiText),
   },
   [chat.path]: inference(chat),
   [completions.path]: inference(completions),
