@@ -93,7 +93,8 @@ export function scanItems(body: Buffer, openBracket: number): Items {
   const longest: ByteRange = { start: openBracket, end: openBracket };
   let numbers = true;
   let at = skipWhitespace(body, openBracket + 1);
-  while (body[at] !== CLOSE_BRACKET) {
+  if (body[at] === CLOSE_BRACKET) return { count, longest, numbers };
+  for (;;) {
     const end = skipValue(body, at);
     const first = body[at]!;
     if (first !== MINUS && !(first >= ZERO && first <= NINE)) numbers = false;
@@ -103,11 +104,10 @@ export function scanItems(body: Buffer, openBracket: number): Items {
     }
     count += 1;
     at = skipWhitespace(body, end);
-    if (body[at] === CLOSE_BRACKET) break;
+    if (body[at] === CLOSE_BRACKET) return { count, longest, numbers };
     if (body[at] !== COMMA) throw new MalformedBody("a comma or a closing bracket was expected", at);
     at = skipWhitespace(body, at + 1);
   }
-  return { count, longest, numbers };
 }
 
 /** The text of the JSON string in [start, end), quotes included. Errors: MalformedBody for a bad escape. */

@@ -38,6 +38,27 @@ test("a one-letter answer is two tokens, letter and end, and no lie", () => {
   });
 });
 
+test("each of several answers has an end of its own", () => {
+  const letters = { ...evidence, deliveredBytes: 3, contentChunks: 0, choices: 3 };
+  expect(boundUsage({ prompt_tokens: 1, completion_tokens: 6 }, letters)).toMatchObject({
+    completionTokens: 6,
+    clamped: false,
+  });
+  expect(boundUsage({ prompt_tokens: 1, completion_tokens: 7 }, letters).clamped).toBe(true);
+});
+
+test("where answers are hidden, what was delivered bounds nothing, and what was allowed everything", () => {
+  const best = { ...evidence, deliveredBytes: 3, contentChunks: 0, choices: 4, hidesOutput: true };
+  expect(boundUsage({ prompt_tokens: 1, completion_tokens: 90 }, best)).toMatchObject({
+    completionTokens: 90,
+    clamped: false,
+  });
+  expect(boundUsage({ prompt_tokens: 1, completion_tokens: 101 }, best)).toMatchObject({
+    completionTokens: 100,
+    clamped: true,
+  });
+});
+
 test("nothing delivered is at most the end token", () => {
   const silent = { ...evidence, deliveredBytes: 0, contentChunks: 0 };
   expect(boundUsage({ prompt_tokens: 1, completion_tokens: 90 }, silent)).toMatchObject({

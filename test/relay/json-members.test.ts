@@ -1,6 +1,6 @@
 /** Goal: the scanner finds what JSON.parse finds, and never refuses what JSON.parse accepts. */
 import fc from "fast-check";
-import { MalformedBody, NESTING_MAX, scanDocument } from "../../src/relay/json-members";
+import { MalformedBody, NESTING_MAX, scanDocument, scanItems } from "../../src/relay/json-members";
 import { objectText, stringText, valueText } from "./json-text";
 
 const document = fc
@@ -121,4 +121,28 @@ test("a megabyte of backslashes or quotes is read in one pass", () => {
     const body = Buffer.from(`{"a":"${text}","b":1}`);
     expect(scanDocument(body).members.map(({ key }) => key)).toEqual(["a", "b"]);
   }
+});
+
+const gap = fc.constantFrom("", " ", "\n\t");
+const arrayText = fc.array(fc.tuple(gap, valueText, gap), { maxLength: 8 }).map((items) => ({
+  text: `[${items.map((item) => item.join("")).join()}]`,
+  values: items.map(([, value]) => value),
+}));
+
+test("the items of an array are counted, and the longest found", () => {
+  fc.assert(
+    fc.property(arrayText, gap, ({ text, values }, inner) => {
+      const body = Buffer.from(values.length === 0 ? `[${inner}]` : text);
+      const { count, longest, numbers } = scanItems(body, 0);
+      expect(count).toBe(values.length);
+      expect(numbers).toBe(values.every((value) => typeof JSON.parse(value) === "number"));
+      const sizes = values.map((value) => Buffer.byteLength(value.trim()));
+      if (count > 0) expect(longest.end - longest.start).toBe(Math.max(...sizes));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test.each([["[1 2]"], ["[1,]"], ["[,1]"], ["[1,,2]"], ["[1"], ["[a]"]])("%s is malformed", (text) => {
+  expect(() => scanItems(Buffer.from(text), 0)).toThrow(MalformedBody);
 });

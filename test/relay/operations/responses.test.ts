@@ -1,9 +1,11 @@
 /** Goal: typed events are told for what they are, output counts once, names go, and nothing that needs memory is let in. */
 
+import fc from "fast-check";
 import { DomainError } from "../../../src/platform/errors";
 import { ModelName } from "../../../src/relay/model-name";
 import { responses } from "../../../src/relay/operations/responses";
 import { SseScanner } from "../../../src/relay/sse";
+import { objectText, stringText, valueText } from "../json-text";
 
 const scan = (fields: string) => responses.scan(Buffer.from(`{${fields}}`));
 const name = new ModelName("acme/one");
@@ -213,5 +215,64 @@ test("an error inside a stream can be read by either kind of client, and keeps t
     message: "It broke off.",
     sequence_number: 9,
     error: { code: "upstream_truncated", message: "It broke off." },
+  });
+});
+
+describe("any event", () => {
+  const odd = fc.array(fc.tuple(stringText, valueText), { maxLength: 4 });
+  const types = fc.constantFrom(
+    "response.output_text.delta",
+    "response.completed",
+    "response.created",
+    "error",
+    "x.delta",
+  );
+  const members = fc
+    .tuple(odd, types, stringText, fc.boolean())
+    .chain(([others, type, delta, twice]) =>
+      fc.shuffledSubarray(
+        [
+          ...others,
+          ['"type"', JSON.stringify(type)] as const,
+          ['"delta"', delta] as const,
+          ...(twice ? [['"type"', '"response.in_progress"'] as const] : []),
+        ],
+        { minLength: others.length + 2 },
+      ),
+    );
+  const texts = members.chain(objectText).map((text) => text.replaceAll(/[\r\n]/g, " "));
+
+  test("is told by the type and the delta that JSON.parse would find", () => {
+    fc.assert(
+      fc.property(texts, (text) => {
+        const value = JSON.parse(text) as { type?: string; delta?: string };
+        const event = only(`data: ${text}\n\n`);
+        const isDelta = value.type?.endsWith(".delta") === true && typeof value.delta === "string";
+        if (value.type === "response.completed") expect(event.kind).toBe("DONE");
+        if (value.type === "error") expect(event.kind).toBe("ERROR");
+        if (isDelta) expect(event.kind).toBe("CONTENT");
+        // Escapes make it more, never less: the bound holds.
+        if (isDelta) expect(event.contentBytes).toBeGreaterThanOrEqual(Buffer.byteLength(value.delta!));
+        if (!isDelta) expect(event.contentBytes).toBe(0);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("however odd, throws nothing, neither read nor renamed", () => {
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 80 }),
+      texts.map((text) => Buffer.from(text).subarray(0, -3)),
+    );
+    fc.assert(
+      fc.property(bytes, (piece) => {
+        const event = Buffer.concat([Buffer.from('data: {"response":'), piece, Buffer.from("\n\n")]);
+        for (const { bytes: read } of new SseScanner(responses.stream.readData).push(event)) {
+          responses.stream.rename(read, name);
+          responses.stream.failedEvent!(read, name);
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });
