@@ -1,11 +1,12 @@
 /** An API key: only a keyed hash of the secret is stored, and the prefix that lets people recognise it. */
-import { Column, Entity, Index } from "typeorm";
+import { Check, Column, Entity, Index } from "typeorm";
 import type { ApiKeyScope } from "../schema/enums";
 import { At, Flag, Id, Int, Ref, Text } from "./columns";
 
 @Entity("api_key")
 @Index("api_key_digest_key", ["digest"], { unique: true })
 @Index("api_key_organisation", ["organisationId"])
+@Check("api_key_limits_check", "LEAST(requests_per_minute, tokens_per_minute, concurrent_requests) > 0")
 export class ApiKey {
   @Id() id!: string;
   @Ref("Organisation") organisationId!: string;
@@ -15,6 +16,10 @@ export class ApiKey {
   @Column("bytea") digest!: Buffer;
   @Column("text", { array: true }) scopes!: ApiKeyScope[];
   @Flag() persistedOnly!: boolean;
+  /** What the relay lets through for it; null: what the configuration says. */
+  @Int({ nullable: true }) requestsPerMinute!: number | null;
+  @Int({ nullable: true }) tokensPerMinute!: number | null;
+  @Int({ nullable: true }) concurrentRequests!: number | null;
   /** The key that this one replaces. */
   @Ref("ApiKey", { nullable: true }) rotatedFromId!: string | null;
   @At() createdAt!: Date;

@@ -2,6 +2,7 @@
 import { Args, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from "type-graphql";
 import { Filter, InputArg } from "../schema/fields";
 import {
+  ApiKeyChangeLimitsInput,
   ApiKeyCreateInput,
   ApiKeyRevokeInput,
   ApiKeyRotateInput,
@@ -15,6 +16,7 @@ import {
 } from "../schema/inputs/accounts.input";
 import { PageArgs } from "../schema/page";
 import {
+  ApiKeyChangeLimits,
   ApiKeyCreate,
   ApiKeyRevoke,
   ApiKeyRotate,
@@ -155,6 +157,19 @@ export class AccountsResolver {
         expectedVersion: input.expectedVersion,
       });
       return { apiKey: apiKeyView(made.apiKey), secret: made.secret, rotated: apiKeyView(made.rotated) };
+    });
+  }
+
+  @Mutation(() => ApiKeyChangeLimits.type, {
+    description: "Changes what an API key may send through the relay; in effect within five seconds.",
+  })
+  apiKeyChangeLimits(
+    @InputArg(() => ApiKeyChangeLimitsInput) input: ApiKeyChangeLimitsInput,
+    @Ctx() { services, viewer }: Context,
+  ) {
+    return answer(ApiKeyChangeLimits, async () => {
+      const id = uuidOf(input.id, "ApiKey", "id");
+      return { apiKey: apiKeyView(await services.accounts.changeKeyLimits(viewer, { ...input, id })) };
     });
   }
 

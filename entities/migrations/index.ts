@@ -22,6 +22,7 @@ import { BlocksAndClaims } from "./0020-blocks-and-claims";
 import { Statements } from "./0021-statements";
 import { Payouts } from "./0022-payouts";
 import { TestClock } from "./0023-test-clock";
+import { KeyLimits } from "./0024-key-limits";
 
 export const migrations = [
   Accounts,
@@ -47,4 +48,5 @@ export const migrations = [
   Statements,
   Payouts,
   TestClock,
+  KeyLimits,
 ] as const;

@@ -18,6 +18,16 @@ export class MemberAddInput {
   @Of(() => MemberRole, "What the person may do.") role!: MemberRole;
 }
 
+@Input(
+  "ApiKeyLimitsInput",
+  "What a key may send through the relay; what is left out is as the marketplace allows every key.",
+)
+export class ApiKeyLimitsInput {
+  @Whole("Requests a minute, at least 1.", { nullable: true }) requestsPerMinute?: number | null;
+  @Whole("Tokens of prompt and output a minute, at least 1.", { nullable: true }) tokensPerMinute?: number | null;
+  @Whole("Requests at once, at least 1.", { nullable: true }) concurrentRequests?: number | null;
+}
+
 @Input("ApiKeyCreateInput", "A new API key.")
 export class ApiKeyCreateInput {
   @GlobalId("The organisation; your own when left out.", { nullable: true }) organisationId?: string | null;
@@ -28,6 +38,21 @@ export class ApiKeyCreateInput {
     nullable: true,
   })
   persistedOnly?: boolean | null;
+  @Of(
+    () => ApiKeyLimitsInput,
+    "What it may send through the relay; as the marketplace allows every key when left out.",
+    {
+      nullable: true,
+    },
+  )
+  limits?: ApiKeyLimitsInput | null;
+}
+
+@Input("ApiKeyChangeLimitsInput", "What a key may send through the relay from now on.")
+export class ApiKeyChangeLimitsInput {
+  @GlobalId("The key.") id!: string;
+  @Of(() => ApiKeyLimitsInput, "All of its limits anew.") limits!: ApiKeyLimitsInput;
+  @Whole("Only if its version is still this one.", { nullable: true }) expectedVersion?: number | null;
 }
 
 @Input("ApiKeyRevokeInput", "Which key to revoke.")

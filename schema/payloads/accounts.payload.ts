@@ -43,6 +43,12 @@ export const ApiKeyRotate = payload<{ apiKey?: ApiKeyView; secret?: string; rota
   ["BAD_USER_INPUT", "NOT_FOUND", "VERSION_CONFLICT", "STATE_CONFLICT"],
 );
 
+export const ApiKeyChangeLimits = payload<{ apiKey?: ApiKeyView }>(
+  "ApiKeyChangeLimits",
+  { apiKey: [() => ApiKeyView, "The key with its new limits."] },
+  ["BAD_USER_INPUT", "NOT_FOUND", "VERSION_CONFLICT", "STATE_CONFLICT"],
+);
+
 export const MemberChangeRole = payload<{ member?: MemberView }>(
   "MemberChangeRole",
   { member: [() => MemberView, "The member in the new role."] },

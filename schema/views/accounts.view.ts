@@ -46,6 +46,16 @@ export class MemberView extends Node {
   organisationId!: string;
 }
 
+@View("ApiKeyLimits", "What a key may send through the relay; the limits of its organisation hold beside them.")
+export class ApiKeyLimitsView {
+  @Whole("Requests a minute; null: as many as the marketplace allows every key.", { nullable: true })
+  requestsPerMinute!: number | null;
+  @Whole("Tokens of prompt and output a minute; null: as many as the marketplace allows every key.", { nullable: true })
+  tokensPerMinute!: number | null;
+  @Whole("Requests at once; null: as many as the marketplace allows every key.", { nullable: true })
+  concurrentRequests!: number | null;
+}
+
 @View("ApiKey", "An API key. The secret itself is shown once, when the key is made.", { implements: [Node] })
 export class ApiKeyView extends Node {
   @Text("What the key is for, in its owner's words.") name!: string;
@@ -56,6 +66,7 @@ export class ApiKeyView extends Node {
   @Instant("When the key was revoked; null while it was not.", { nullable: true }) revokedAt!: Date | null;
   @Instant("When the key was last used, to the minute; null when never.", { nullable: true }) lastUsedAt!: Date | null;
   @Flag("Whether it takes only persisted documents of the manifest.") persistedOnly!: boolean;
+  @Of(() => ApiKeyLimitsView, "What it may send through the relay.") limits!: ApiKeyLimitsView;
   @Whole("Counts its changes; pass it as expectedVersion to change only what you have read.") version!: number;
   rotatedFromId!: string | null;
   organisationId!: string;

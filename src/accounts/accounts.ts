@@ -19,6 +19,7 @@ import { digestOf, isWellFormed } from "./api-keys";
 import { findKey } from "./find-key";
 import { Issuer } from "./issuer";
 import { KeyCache } from "./key-cache";
+import { type AskedLimits, limitFields, limitsOf } from "./key-limits";
 import { changeKey, firstKey, insertKey, type NewKeyFields, newKey, ownKey } from "./key-rows";
 import { Members } from "./members";
 import { organisationToManage } from "./organisations";
@@ -32,7 +33,11 @@ const keyFields = z.object({
   name: line(120),
   scopes: z.array(z.enum(["READ", "WRITE", "INFER", "ADMIN"])).min(1),
   expiresAt: z.date().nullish(),
+  limits: limitFields.nullish(),
 });
+
+/** For the path that an error names. */
+const limitsFields = z.object({ limits: limitFields });
 
 export interface NewApiKey {
   organisationId: string;
@@ -41,12 +46,20 @@ export interface NewApiKey {
   expiresAt?: Date | null | undefined;
   /** Takes only documents of the manifest, and hands out only keys that do. */
   persistedOnly?: boolean | null | undefined;
+  limits?: AskedLimits | null | undefined;
 }
 
 export interface Rotation {
   id: string;
   /** For how long the old key works beside the new one. */
   overlapMs?: number | null | undefined;
+  expectedVersion?: number | null | undefined;
+}
+
+export interface LimitsChange {
+  id: string;
+  /** All of them anew: what is left out is as the configuration says. */
+  limits: AskedLimits;
   expectedVersion?: number | null | undefined;
 }
 
@@ -163,13 +176,20 @@ export class Accounts {
   /** The secret is in this answer and nowhere else. Errors: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, NOT_FOUND. */
   async createApiKey(viewer: Viewer | null, input: NewApiKey): Promise<{ apiKey: ApiKey; secret: string }> {
     const known = requireScope(viewer, "ADMIN");
-    const { name, scopes, expiresAt } = checked(keyFields, input);
+    const { name, scopes, expiresAt, limits } = checked(keyFields, input);
     if (expiresAt != null && expiresAt <= this.clock.now()) {
       throw new DomainError("BAD_USER_INPUT", "expiresAt: must lie in the future", { field: "expiresAt" });
     }
     const persistedOnly = input.persistedOnly === true || known.persistedOnly;
     const { organisationId } = input;
-    const made = this.keyOf({ organisationId, name, scopes, persistedOnly, expiresAt: expiresAt ?? null });
+    const made = this.keyOf({
+      organisationId,
+      name,
+      scopes,
+      persistedOnly,
+      expiresAt: expiresAt ?? null,
+      limits: limitsOf(limits),
+    });
     await transaction(this.db, async (tx) => {
       await organisationToManage(tx, known, organisationId);
       await insertKey(tx, known, "create", made.apiKey);
@@ -207,6 +227,7 @@ export class Accounts {
         scopes,
         persistedOnly: persistedOnly || known.persistedOnly,
         expiresAt: lifeMs === null ? null : new Date(nowMs + lifeMs),
+        limits: limitsOf(old),
         rotatedFromId: old.id,
       });
       await insertKey(tx, known, "create", made.apiKey);
@@ -221,6 +242,24 @@ export class Accounts {
     this.sessions.forget();
     if (overlap === 0) this.bus.publish("api-key.revoked", { keyId: id });
     return result;
+  }
+
+  /**
+   * Takes effect in this process when it returns, in others within 5 s; requests that run are not asked again. What the
+   * key is given cannot lift the organisation's own limits. Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT,
+   * VERSION_CONFLICT, STATE_CONFLICT (revoked).
+   */
+  async changeKeyLimits(viewer: Viewer | null, { id, limits: asked, expectedVersion }: LimitsChange): Promise<ApiKey> {
+    const known = requireScope(viewer, "ADMIN");
+    const limits = limitsOf(checked(limitsFields, { limits: asked }).limits);
+    const apiKey = await transaction(this.db, async (tx) => {
+      const row = await ownKey(tx, known, id);
+      checkVersion(row, expectedVersion);
+      if (row.revokedAt !== null) throw new DomainError("STATE_CONFLICT", "The key is revoked: it sends nothing more.");
+      return changeKey(tx, known, { verb: "change-limits", at: this.clock.now() }, row, limits);
+    });
+    this.keys.clear();
+    return apiKey;
   }
 
   /** Takes effect in this process when it returns, in others within 5 s. A repeat changes nothing. Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, VERSION_CONFLICT. */
@@ -270,6 +309,7 @@ export class Accounts {
         scopes: ["READ", "WRITE", "ADMIN"],
         persistedOnly: false,
         expiresAt: null,
+        limits: limitsOf(null),
       });
       // Nobody is there yet who could be the actor: the key itself stands for whoever has the machine.
       await insertKey(tx, firstKey(organisation, apiKey), "bootstrap", apiKey);

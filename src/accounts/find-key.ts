@@ -14,6 +14,9 @@ interface KeyRow {
   persisted_only: boolean;
   expires_at: Date | null;
   last_used_at: Date | null;
+  requests_per_minute: number | null;
+  tokens_per_minute: number | null;
+  concurrent_requests: number | null;
 }
 
 /** Null: unknown or revoked. Errors: only the database's. */
@@ -21,7 +24,8 @@ export async function findKey(db: Database, digest: Buffer, now: Date): Promise<
   const [row] = await db.query<KeyRow>(
     {
       name: "accounts-find-key",
-      text: `SELECT k.id, k.organisation_id, o.kind, k.scopes, k.persisted_only, k.expires_at, k.last_used_at
+      text: `SELECT k.id, k.organisation_id, o.kind, k.scopes, k.persisted_only, k.expires_at, k.last_used_at,
+                    k.requests_per_minute, k.tokens_per_minute, k.concurrent_requests
                FROM api_key k JOIN organisation o ON o.id = k.organisation_id
               WHERE k.digest = $1 AND k.revoked_at IS NULL`,
     },
@@ -38,6 +42,11 @@ export async function findKey(db: Database, digest: Buffer, now: Date): Promise<
     sessionId: null,
     expiresAt: row.expires_at,
     persistedOnly: row.persisted_only,
+    limits: {
+      requestsPerMinute: row.requests_per_minute,
+      tokensPerMinute: row.tokens_per_minute,
+      concurrentRequests: row.concurrent_requests,
+    },
   };
   return { viewer, expiresAt: row.expires_at };
 }

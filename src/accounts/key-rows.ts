@@ -7,9 +7,11 @@ import { notFound } from "../platform/errors";
 import { newId } from "../platform/ids";
 import { existingId } from "../platform/input";
 import { digestOf, makeSecret, prefixOf } from "./api-keys";
+import type { KeyLimits } from "./key-limits";
 import { owns, type Viewer } from "./viewer";
 
 export type NewKeyFields = Pick<ApiKey, "organisationId" | "name" | "scopes" | "persistedOnly" | "expiresAt"> & {
+  readonly limits: KeyLimits;
   /** The key that it replaces. */
   readonly rotatedFromId?: string;
 };
@@ -24,6 +26,7 @@ export function newKey(fields: NewKeyFields, pepper: Buffer, at: Date): { apiKey
     digest: digestOf(secret, pepper),
     scopes: [...new Set(fields.scopes)],
     persistedOnly: fields.persistedOnly,
+    ...fields.limits,
     rotatedFromId: fields.rotatedFromId ?? null,
     createdAt: at,
     expiresAt: fields.expiresAt,
@@ -36,7 +39,10 @@ export function newKey(fields: NewKeyFields, pepper: Buffer, at: Date): { apiKey
 
 export async function insertKey(tx: EntityManager, actor: Viewer, verb: string, apiKey: ApiKey): Promise<void> {
   await tx.insert(ApiKey, apiKey);
-  const change = made(apiKey, "name", "prefix", "scopes", "persistedOnly", "expiresAt", "rotatedFromId");
+  const limits = (["requestsPerMinute", "tokensPerMinute", "concurrentRequests"] as const).filter(
+    (name) => apiKey[name] !== null,
+  );
+  const change = made(apiKey, "name", "prefix", "scopes", "persistedOnly", "expiresAt", "rotatedFromId", ...limits);
   await record(tx, actor, { verb, at: apiKey.createdAt }, apiKey, change);
 }
 
@@ -45,7 +51,7 @@ export async function changeKey(
   actor: Viewer,
   act: { verb: string; at: Date },
   apiKey: ApiKey,
-  fields: { expiresAt: Date } | { revokedAt: Date },
+  fields: { expiresAt: Date } | { revokedAt: Date } | KeyLimits,
 ): Promise<ApiKey> {
   const change = { ...fields, version: apiKey.version + 1 };
   await tx.update(ApiKey, { id: apiKey.id }, change);

@@ -2,6 +2,7 @@
 import type { ApiKeyScope, OrganisationKind } from "../../schema/enums";
 import { DomainError, notFound } from "../platform/errors";
 import { isId } from "../platform/ids";
+import type { KeyLimits } from "./key-limits";
 
 export interface Viewer {
   readonly organisationId: string;
@@ -17,6 +18,8 @@ export interface Viewer {
   readonly expiresAt: Date | null;
   /** Only documents of the manifest. */
   readonly persistedOnly: boolean;
+  /** Of a key that was sent: what the relay lets it do. */
+  readonly limits?: KeyLimits;
 }
 
 /** Errors: UNAUTHENTICATED, FORBIDDEN when the key lacks the scope. */

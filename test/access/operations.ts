@@ -275,6 +275,7 @@ export const mutations: Readonly<Record<string, Row>> = {
   memberChangeRole: { args: (id) => ({ input: { id: id("member"), role: "ADMIN" } }) },
   sessionRevoke: { args: (id) => ({ input: { id: id("session") } }) },
   memberRemove: { args: (id) => ({ input: { id: id("member") } }) },
+  apiKeyChangeLimits: { args: (id) => ({ input: { id: id("apiKey"), limits: { requestsPerMinute: 60 } } }) },
   apiKeyRotate: { args: (id) => ({ input: { id: id("apiKey") } }) },
   endpointMove: { for: provider, args: (id) => ({ input: { id: id("endpoint"), to: "RETIRED" } }) },
 

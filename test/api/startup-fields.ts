@@ -33,6 +33,7 @@ export const startupFields = {
     "memberChangeRole",
     "memberRemove",
     "apiKeyCreate",
+    "apiKeyChangeLimits",
     "apiKeyRotate",
     "apiKeyRevoke",
     "sessionRevoke",

@@ -38,6 +38,7 @@ const costs: Readonly<Record<string, Cost>> = {
   Accelerators: ["provider", 1],
   AccountingPeriods: ["provider", 1],
   Accruals: ["provider", 2],
+  ApiKeyChangeLimits: ["provider", 5],
   ApiKeyCreate: ["provider", 5],
   ApiKeyRevoke: ["provider", 5],
   ApiKeyRotate: ["provider", 8],

@@ -125,6 +125,11 @@ const tries: Readonly<Record<string, () => Promise<Try>>> = {
     input: { name: another("key"), scopes: ["READ"] },
   }),
   apiKeyRotate: async () => ({ by: startup, action: "api-key.rotate", input: { id: await aKey(), overlap: "PT1H" } }),
+  apiKeyChangeLimits: async () => ({
+    by: startup,
+    action: "api-key.change-limits",
+    input: { id: await aKey(), limits: { tokensPerMinute: 5_000 }, expectedVersion: 1 },
+  }),
   apiKeyRevoke: async () => ({ by: startup, action: "api-key.revoke", input: { id: await aKey() } }),
   sessionRevoke: async () => ({ by: startup, action: "session.revoke", input: { id: await aSession() } }),
   endpointRegister: async () => ({

@@ -5,6 +5,7 @@ import type { Organisation } from "../../../entities/organisation";
 import type { Session } from "../../../entities/session";
 import { encodeId, nodeTypeOf } from "../../../schema/node";
 import type { ApiKeyView, MemberView, OrganisationView, SessionView } from "../../../schema/views/accounts.view";
+import { limitsOf } from "../../accounts/key-limits";
 import type { Viewer } from "../../accounts/viewer";
 
 export const organisationView = (row: Organisation): OrganisationView => ({
@@ -39,6 +40,7 @@ export const apiKeyView = (row: ApiKey): ApiKeyView => ({
   revokedAt: row.revokedAt,
   lastUsedAt: row.lastUsedAt,
   persistedOnly: row.persistedOnly,
+  limits: limitsOf(row),
   version: row.version,
   rotatedFromId: row.rotatedFromId,
 });
