@@ -66,6 +66,7 @@ export default [
               "RedemptionPrice",
               "SlaTier",
               // Values: parts of an object, figures of a moment, messages.
+              "ApiKeyLimits",
               "AuditActor",
               "AuditChange",
               "BlockEvent",

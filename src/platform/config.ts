@@ -11,6 +11,8 @@ const bytes = z.coerce
   .int()
   .min(1024)
   .max(1024 ** 3);
+/** As large as the columns of a key's own limits. */
+const perMinute = z.coerce.number().int().min(1).max(2_147_483_647);
 const points = z.coerce.number().int().min(1).max(1_000_000_000);
 
 /** What a process may be. */
@@ -77,6 +79,13 @@ export const environmentSchema = z.object({
   API_BODY_LIMIT_BYTES: bytes.default(1_048_576),
   RELAY_BODY_LIMIT_BYTES: bytes.default(10_485_760),
   RELAY_IN_FLIGHT_MAX: z.coerce.number().int().min(1).max(100_000).default(2_000),
+  RELAY_KEY_REQUESTS_PER_MINUTE: perMinute.default(600_000),
+  RELAY_KEY_TOKENS_PER_MINUTE: perMinute.default(2_000_000_000),
+  RELAY_KEY_CONCURRENT_REQUESTS: perMinute.default(2_000),
+  RELAY_ORGANISATION_REQUESTS_PER_MINUTE: perMinute.default(600_000),
+  RELAY_ORGANISATION_TOKENS_PER_MINUTE: perMinute.default(2_000_000_000),
+  RELAY_ORGANISATION_CONCURRENT_REQUESTS: perMinute.default(2_000),
+  PROVIDER_QUEUE_WAIT_MS: z.coerce.number().int().min(0).max(2_000).default(2_000),
   UPSTREAM_CONNECT_TIMEOUT_MS: ms.default(1_000),
   UPSTREAM_FIRST_BYTE_TIMEOUT_MS: ms.default(30_000),
   UPSTREAM_TOKEN_TIMEOUT_MS: z.coerce.number().int().min(0).max(10_000).default(100),
@@ -104,6 +113,12 @@ export const environmentSchema = z.object({
 });
 
 export type Environment = z.output<typeof environmentSchema>;
+
+export interface SendingLimits {
+  readonly requestsPerMinute: number;
+  readonly tokensPerMinute: number;
+  readonly concurrentRequests: number;
+}
 
 export interface Config {
   readonly host: string;
@@ -133,7 +148,14 @@ export interface Config {
   /** Proxies of ours between the world and this process: so many entries at the end of X-Forwarded-For are true. */
   readonly trustedProxies: number;
   readonly apiBodyLimitBytes: number;
-  readonly relay: { readonly bodyLimitBytes: number; readonly inFlightMax: number };
+  readonly relay: {
+    readonly bodyLimitBytes: number;
+    readonly inFlightMax: number;
+    /** What a key may send that has no limits of its own, and what all keys of an organisation may together. */
+    readonly limits: { readonly key: SendingLimits; readonly organisation: SendingLimits };
+    /** How long a request waits for a slot when every provider of its model is busy; 0: not at all. */
+    readonly queueWaitMs: number;
+  };
   readonly upstream: {
     readonly connectTimeoutMs: number;
     readonly firstByteTimeoutMs: number;
@@ -272,7 +294,23 @@ function freeze(env: Environment): Config {
     }),
     trustedProxies: env.TRUSTED_PROXIES,
     apiBodyLimitBytes: env.API_BODY_LIMIT_BYTES,
-    relay: Object.freeze({ bodyLimitBytes: env.RELAY_BODY_LIMIT_BYTES, inFlightMax: env.RELAY_IN_FLIGHT_MAX }),
+    relay: Object.freeze({
+      bodyLimitBytes: env.RELAY_BODY_LIMIT_BYTES,
+      inFlightMax: env.RELAY_IN_FLIGHT_MAX,
+      limits: Object.freeze({
+        key: Object.freeze({
+          requestsPerMinute: env.RELAY_KEY_REQUESTS_PER_MINUTE,
+          tokensPerMinute: env.RELAY_KEY_TOKENS_PER_MINUTE,
+          concurrentRequests: env.RELAY_KEY_CONCURRENT_REQUESTS,
+        }),
+        organisation: Object.freeze({
+          requestsPerMinute: env.RELAY_ORGANISATION_REQUESTS_PER_MINUTE,
+          tokensPerMinute: env.RELAY_ORGANISATION_TOKENS_PER_MINUTE,
+          concurrentRequests: env.RELAY_ORGANISATION_CONCURRENT_REQUESTS,
+        }),
+      }),
+      queueWaitMs: env.PROVIDER_QUEUE_WAIT_MS,
+    }),
     upstream: Object.freeze({
       connectTimeoutMs: env.UPSTREAM_CONNECT_TIMEOUT_MS,
       firstByteTimeoutMs: env.UPSTREAM_FIRST_BYTE_TIMEOUT_MS,

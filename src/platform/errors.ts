@@ -140,6 +140,18 @@ export const errorTable = {
     "The allowance of this key, person or address is used up. Repeat after `Retry-After` seconds.",
     true,
   ),
+  RATE_LIMIT_EXCEEDED: row(
+    429,
+    "requests",
+    "The key or its organisation has sent as many requests or tokens this minute, or runs as many requests at once, as it may. Repeat after `retry-after-ms`.",
+    true,
+  ),
+  PROVIDERS_BUSY: row(
+    429,
+    "rate_limit_exceeded",
+    "Every provider of the model serves as many requests as it can, and the queue is full or took too long. Repeat after `retry-after-ms`.",
+    true,
+  ),
   TIMEOUT: row(
     504,
     "server_error",

@@ -9,8 +9,11 @@ import { DomainError } from "../platform/errors";
 import type { Quote } from "../pricing/quote";
 import type { Route, Routing } from "../routing/routing";
 import type { Payer } from "./authenticate";
+import type { Allowance } from "./limits/allowance";
+import type { Permit } from "./limits/permit";
 import type { RelayMetrics } from "./metrics";
 import type { InferenceRequest } from "./operations/operation";
+import { estimateTokens } from "./operations/request-fields";
 import { operationNotServed, type ServedOperations } from "./served-operations";
 
 export interface Admission extends Authorised {
@@ -24,6 +27,8 @@ export interface Admission extends Authorised {
   /** Per choice; always sent upstream, so that no provider writes more than is held for. */
   readonly maxTokens: number;
   readonly promptTokensEstimate: number;
+  /** What it has taken of its key's limits. */
+  readonly permit: Permit;
 }
 
 export interface AdmissionOptions {
@@ -32,12 +37,13 @@ export interface AdmissionOptions {
   readonly ledger: Ledger;
   readonly metrics: RelayMetrics;
   readonly served: ServedOperations;
+  readonly allowance: Allowance;
   readonly holdTtlMs: number;
 }
 
 const HOLD_ROUNDS_MAX = 3;
 
-/** Errors: BAD_USER_INPUT, MODEL_NOT_FOUND, OPERATION_NOT_SERVED, CONTEXT_TOO_LONG, NO_ROUTE, INSUFFICIENT_CREDITS, DATABASE_UNAVAILABLE. */
+/** Errors: BAD_USER_INPUT, MODEL_NOT_FOUND, OPERATION_NOT_SERVED, CONTEXT_TOO_LONG, NO_ROUTE, RATE_LIMIT_EXCEEDED, INSUFFICIENT_CREDITS, DATABASE_UNAVAILABLE. */
 export async function admit(
   options: AdmissionOptions,
   viewer: Payer,
@@ -66,7 +72,14 @@ export async function admit(
     "INFERENCE",
     priced.map((route) => route.accelerator),
   );
-  const held = await holdFor(options, viewer, asked, requestId, { quotes, maxTokens, purpose });
+  const entered = permitFor(options.allowance, asked, maxTokens);
+  const permit = entered instanceof Promise ? await entered : entered;
+  const held = await holdFor(options, viewer, asked, requestId, { quotes, maxTokens, purpose }).catch(
+    (error: unknown) => {
+      permit.giveBack();
+      throw error;
+    },
+  );
   return {
     requestId,
     startupId: viewer.organisationId,
@@ -75,8 +88,15 @@ export async function admit(
     workload: purpose.workload,
     routes,
     promptTokensEstimate,
+    permit,
     ...held,
   };
+}
+
+/** A promise only when the processes' common allowance must be asked. */
+function permitFor(allowance: Allowance, asked: InferenceRequest, maxTokens: number): Permit | Promise<Permit> {
+  const promptTokens = Math.max(asked.promptTokensEstimate, estimateTokens(asked.promptBytes));
+  return allowance.enter(promptTokens + maxTokens * asked.choices, { atMost: asked.maxTokens === undefined });
 }
 
 /** What was asked for, or else what the operation writes by itself, or the most that every route can write. */

@@ -5,10 +5,13 @@ import type { Metering } from "../metering/metering";
 import type { Clock } from "../platform/clock";
 import type { Config } from "../platform/config";
 import type { Log } from "../platform/log";
+import type { RedisLink } from "../platform/redis";
 import type { Routing } from "../routing/routing";
 import type { Sla } from "../sla/sla";
 import type { Upstreams } from "../upstreams/upstreams";
+import type { AdmissionMetrics } from "./admission-metrics";
 import type { KeepAliveIntervals } from "./keep-alive";
+import type { RelayLimits } from "./limits/limits";
 import type { RelayMetrics } from "./metrics";
 import type { RetryBudget } from "./retry-budget";
 import type { ServedOperations } from "./served-operations";
@@ -25,10 +28,14 @@ export interface RelayDependencies {
   readonly log: Log;
   /** The product's own when left out; tests have no time to be silent for. */
   readonly keepAlive?: KeepAliveIntervals;
+  /** What several relays share their limits through. */
+  readonly redis?: RedisLink | undefined;
 }
 
 export interface RelayContext extends RelayDependencies {
   readonly metrics: RelayMetrics;
   readonly retryBudget: RetryBudget;
   readonly served: ServedOperations;
+  readonly admissionMetrics: AdmissionMetrics;
+  readonly limits: RelayLimits;
 }

@@ -40,11 +40,19 @@ export function openAiError(error: DomainError): OpenAiError {
   return {
     status: row.status,
     body: JSON.stringify(body),
-    headers: {
-      // The official client repeats 408, 409, 429 and 5xx by itself; this header overrules its guess.
-      "x-should-retry": row.retryable ? "true" : "false",
-      ...(row.retryable ? { "retry-after": "1" } : {}),
-    },
+    // The official client repeats 408, 409, 429 and 5xx by itself; `x-should-retry` overrules its guess.
+    headers: row.retryable ? retryHeaders(error.details?.retryAfterMs) : { "x-should-retry": "false" },
+  };
+}
+
+/** `retryAfterMs`: a number when it is known, null when the same request can never succeed. */
+function retryHeaders(retryAfterMs: unknown): Record<string, string> {
+  if (retryAfterMs === null) return { "x-should-retry": "false" };
+  if (typeof retryAfterMs !== "number") return { "x-should-retry": "true", "retry-after": "1" };
+  return {
+    "x-should-retry": "true",
+    "retry-after": String(Math.ceil(retryAfterMs / 1_000)),
+    "retry-after-ms": String(retryAfterMs),
   };
 }
 
@@ -66,6 +74,14 @@ export function sendError(response: ServerResponse, requestId: string, error: Do
 /** An error inside a stream that has begun: one event, and no `[DONE]` after it. */
 export function errorEvent(error: DomainError): string {
   return `data: ${openAiError(error).body}\n\n`;
+}
+
+/** Not all at once come back: each is told another moment around a second. */
+export function providersBusy(): DomainError {
+  const retryAfterMs = 500 + Math.floor(Math.random() * 1_000);
+  return new DomainError("PROVIDERS_BUSY", "Every provider of the model is busy. Try again shortly.", {
+    details: { retryAfterMs },
+  });
 }
 
 /** Why nobody answered: `failure` is that of the last attempt, null when there was none. */

@@ -1,6 +1,6 @@
 /** One admitted request from its first attempt to its end; whatever happens, its hold is resolved exactly once. */
 import type { ServerResponse } from "node:http";
-import type { RoutingAttempt, RoutingCandidate } from "../../entities/routing-decision";
+import type { RoutingAttempt } from "../../entities/routing-decision";
 import type { RoutingOutcome, UsageOutcome } from "../../schema/enums";
 import { DomainError } from "../platform/errors";
 import type { Route } from "../routing/routing";
@@ -10,10 +10,11 @@ import { type AttemptEnd, attemptTimeouts, runAttempt } from "./attempt";
 import type { ClientConnection } from "./client-connection";
 import type { RelayContext } from "./context";
 import { deliveryOf } from "./delivery";
-import { asDomainError, noAnswer, sendError } from "./errors";
+import { asDomainError, noAnswer, providersBusy, sendError } from "./errors";
 import { KeepAlive, keepAliveIntervals } from "./keep-alive";
 import { ModelName } from "./model-name";
 import type { InferenceRequest } from "./operations/operation";
+import { RoutesOfRequest } from "./routes-of-request";
 import { operationNotServed } from "./served-operations";
 
 const ATTEMPTS_MAX = 3;
@@ -31,15 +32,16 @@ interface ExchangeOptions {
 
 export class Exchange {
   private readonly attempts: RoutingAttempt[] = [];
-  private readonly tried = new Set<string>();
-  private candidates: readonly RoutingCandidate[] = [];
+  private readonly routes: RoutesOfRequest;
   private lastFailure: AttemptEnd | null = null;
   private ttftMs: number | null = null;
 
   constructor(
     private readonly relay: RelayContext,
     private readonly options: ExchangeOptions,
-  ) {}
+  ) {
+    this.routes = new RoutesOfRequest(relay, options.admission, options.client);
+  }
 
   async run(): Promise<void> {
     this.relay.retryBudget.requestBegan();
@@ -56,8 +58,10 @@ export class Exchange {
   private async serve(): Promise<void> {
     try {
       for (let number = 1; number <= ATTEMPTS_MAX && !this.options.client.gone; number++) {
-        const route = this.nextRoute();
-        if (route === null || (number > 1 && !this.relay.retryBudget.spend())) break;
+        if (number > 1 && this.relay.retryBudget.isSpent) break;
+        const route = this.routes.next() ?? (await this.routes.nextInTurn());
+        if (route === null) break;
+        if (number > 1) this.relay.retryBudget.spend();
         if (await this.attempt(route, number)) return;
       }
     } catch (error) {
@@ -68,52 +72,15 @@ export class Exchange {
     await this.giveUp();
   }
 
-  private nextRoute(): Route | null {
-    const { admission } = this.options;
-    const choice = this.relay.routing.choose(admission.routes, {
-      model: admission.model,
-      promptTokensEstimate: admission.promptTokensEstimate,
-      maxTokens: admission.maxTokens,
-      excludeEndpointIds: this.tried,
-    });
-    // The first look explains the decision; later ones would only add ALREADY_TRIED.
-    if (this.tried.size === 0) this.candidates = choice.candidates;
-    return choice.route;
-  }
-
   /** True: the request is over. False: nothing went out, the next endpoint may try. */
   private async attempt(route: Route, number: number): Promise<boolean> {
-    const { admission, client, request } = this.options;
+    const { admission, request } = this.options;
     const { routing, sla } = this.relay;
     const beganMs = performance.now();
     const answer = request.stream
       ? this.streamAnswer()
       : new BufferedAnswer(request.operation, new ModelName(admission.model));
-    const upstreamBody = this.upstreamBody(route);
-    this.tried.add(route.endpointId);
-    routing.attemptBegan(route);
-    const came = await runAttempt({
-      upstreams: this.relay.upstreams,
-      attempt: {
-        endpoint: route.upstream,
-        startupId: admission.startupId,
-        requestId: admission.requestId,
-        attempt: number,
-        method: "POST",
-        path: request.operation.path,
-        body: upstreamBody,
-        accept: request.stream ? "text/event-stream" : "application/json",
-      },
-      answer,
-      client,
-      timeouts: attemptTimeouts(
-        this.relay.config.upstream,
-        request.stream ? null : admission.maxTokens * request.choices,
-      ),
-      deadlineMs: this.options.startedMs + this.relay.config.upstream.totalTimeoutMs,
-      onFault: (error) =>
-        this.relay.log.error({ err: error, requestId: admission.requestId }, "an answer could not be read: our fault"),
-    }).finally(() => routing.attemptEnded(route));
+    const came = await this.dispatch(route, number, answer).finally(() => routing.attemptEnded(route));
     const end = this.asFailure(came, route);
     const durationMs = Math.round(performance.now() - beganMs);
     this.attempts.push({ endpointId: route.endpointId, result: resultOf(end), durationMs });
@@ -159,6 +126,33 @@ export class Exchange {
     return { kind: "FAILED", failure: "STATUS_5XX", result: "REFUSED" };
   }
 
+  /** Async, so that whatever is thrown on the way gives the slot back. */
+  private async dispatch(route: Route, number: number, answer: RelayAnswer): Promise<AttemptEnd> {
+    const { admission, client, request } = this.options;
+    return runAttempt({
+      upstreams: this.relay.upstreams,
+      attempt: {
+        endpoint: route.upstream,
+        startupId: admission.startupId,
+        requestId: admission.requestId,
+        attempt: number,
+        method: "POST",
+        path: request.operation.path,
+        body: this.upstreamBody(route),
+        accept: request.stream ? "text/event-stream" : "application/json",
+      },
+      answer,
+      client,
+      timeouts: attemptTimeouts(
+        this.relay.config.upstream,
+        request.stream ? null : admission.maxTokens * request.choices,
+      ),
+      deadlineMs: this.options.startedMs + this.relay.config.upstream.totalTimeoutMs,
+      onFault: (error) =>
+        this.relay.log.error({ err: error, requestId: admission.requestId }, "an answer could not be read: our fault"),
+    });
+  }
+
   private streamAnswer(): StreamAnswer {
     const { admission, client, request, startedMs } = this.options;
     const beganMs = performance.now();
@@ -181,6 +175,7 @@ export class Exchange {
   private open(): void {
     const { admission, response } = this.options;
     if (response.headersSent) return;
+    admission.permit.allowance.headersTo(response);
     response.writeHead(200, {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-cache",
@@ -211,6 +206,7 @@ export class Exchange {
       answer.finish();
       response.end();
     } else {
+      admission.permit.allowance.headersTo(response);
       response.writeHead(200, {
         "content-type": "application/json",
         "content-length": answer.body.length,
@@ -252,14 +248,16 @@ export class Exchange {
     if (this.options.client.gone) return this.finish("ABORTED", null, "aborted_early");
     const error = this.noAnswer();
     this.fail(error);
-    this.finish("FAILED", null, this.attempts.length === 0 ? "no_route" : "failed");
+    const unserved = error.code === "PROVIDERS_BUSY" ? "providers_busy" : "no_route";
+    this.finish("FAILED", null, this.attempts.length === 0 ? unserved : "failed");
   }
 
   private noAnswer(): DomainError {
     const { admission, request } = this.options;
     if (this.lastFailure?.kind === "UNKNOWN_THERE") return operationNotServed(request.operation, admission.model);
     const failure = this.lastFailure?.kind === "FAILED" ? this.lastFailure.failure : null;
-    return noAnswer(failure, this.attempts.length, this.candidates);
+    if (failure === null && this.routes.wereBusy) return providersBusy();
+    return noAnswer(failure, this.attempts.length, this.routes.candidates);
   }
 
   private async settle(route: Route, answer: RelayAnswer, outcome: UsageOutcome): Promise<void> {
@@ -275,18 +273,31 @@ export class Exchange {
       const evidence = { requestId: admission.requestId, endpointId: route.endpointId };
       this.relay.log.warn(evidence, "reported usage is outside what the relay saw");
     }
-    const { gpuNanos } = await this.relay.metering.settle(delivery);
-    this.relay.routing.delivered(route, gpuNanos);
+    const { permit } = admission;
+    try {
+      const { gpuNanos } = await this.relay.metering.settle(delivery);
+      this.relay.routing.delivered(route, gpuNanos);
+      permit.settle(delivery.usage.promptTokens + delivery.usage.completionTokens);
+    } catch (error) {
+      // Of an answer that is not charged the client got nothing, unless it was streamed.
+      if (answer.committed) permit.settle(delivery.usage.promptTokens + delivery.usage.completionTokens);
+      else permit.giveBack();
+      throw error;
+    }
   }
 
   private release(): Promise<void> {
-    const { admission } = this.options;
+    const { admission, client } = this.options;
+    // Whoever asks and leaves, again and again, makes work: a request it was.
+    if (client.gone) admission.permit.abandon();
+    else admission.permit.giveBack();
     return this.relay.metering.release(admission.requestId, admission.startupId, admission);
   }
 
   /** Once a stream has begun, with whatever, its status is gone: the error is its last event. */
   private fail(error: DomainError, answer?: RelayAnswer): void {
     const { admission, client, request, response } = this.options;
+    admission.permit.allowance.headersTo(response);
     if (!request.stream || !response.headersSent) return sendError(response, admission.requestId, error);
     const failed = answer instanceof StreamAnswer ? answer.failedEvent : null;
     const events = answer instanceof StreamAnswer && answer.committed ? answer.events : 0;
@@ -311,7 +322,7 @@ export class Exchange {
       outcome,
       endpointId: route?.endpointId ?? null,
       providerIds: [...new Set(admission.routes.map((candidate) => candidate.providerId))],
-      candidates: this.candidates,
+      candidates: this.routes.candidates,
       attempts: this.attempts,
       decidedAt: this.relay.clock.now(),
     });

@@ -20,11 +20,18 @@ export async function serveInference(
 ): Promise<void> {
   const startedMs = performance.now();
   const viewer = await authenticate(relay.accounts, request);
-  const body = await readBody(request, relay.config.relay.bodyLimitBytes);
-  const asked = operation.scan(body);
-  const client = new ClientConnection(response);
-  const holdTtlMs = relay.config.upstream.totalTimeoutMs + HOLD_GRACE_MS;
-  const { routing, metering, ledger, metrics, served } = relay;
-  const admission = await admit({ routing, metering, ledger, metrics, served, holdTtlMs }, viewer, asked, requestId);
-  await new Exchange(relay, { request: asked, body, admission, client, response, startedMs }).run();
+  const allowance = relay.limits.of(viewer);
+  try {
+    const body = await readBody(request, relay.config.relay.bodyLimitBytes);
+    const asked = operation.scan(body);
+    const client = new ClientConnection(response);
+    const holdTtlMs = relay.config.upstream.totalTimeoutMs + HOLD_GRACE_MS;
+    const { routing, metering, ledger, metrics, served } = relay;
+    const options = { routing, metering, ledger, metrics, served, allowance, holdTtlMs };
+    const admission = await admit(options, viewer, asked, requestId);
+    await new Exchange(relay, { request: asked, body, admission, client, response, startedMs }).run();
+  } catch (error) {
+    allowance.headersTo(response);
+    throw error;
+  }
 }

@@ -11,6 +11,10 @@ export class RetryBudget {
     this.left = Math.min(RESERVE_MAX, this.left + SHARE);
   }
 
+  get isSpent(): boolean {
+    return this.left < 1;
+  }
+
   /** False: the budget is spent, the failure stands. */
   spend(): boolean {
     if (this.left < 1) return false;

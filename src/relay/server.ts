@@ -4,8 +4,10 @@ import { newRequestId } from "../metering/metering";
 import { DomainError } from "../platform/errors";
 import { BodyAborted, closeGracefully, createHttpServer } from "../platform/http-server";
 import type { Metrics } from "../platform/metrics";
+import { createAdmissionMetrics } from "./admission-metrics";
 import type { RelayContext, RelayDependencies } from "./context";
 import { asDomainError, sendError } from "./errors";
+import { RelayLimits } from "./limits/limits";
 import { createRelayMetrics } from "./metrics";
 import { RetryBudget } from "./retry-budget";
 import { routeFor } from "./routes";
@@ -24,11 +26,21 @@ export interface RelayServer {
 }
 
 export function createRelayServer(dependencies: RelayDependencies, metrics: Metrics): RelayServer {
+  const admissionMetrics = createAdmissionMetrics(metrics, dependencies.routing);
+  const limits = new RelayLimits({
+    config: dependencies.config.relay.limits,
+    clock: dependencies.clock,
+    redis: dependencies.redis,
+    onRefusal: ({ subject, need }) => admissionMetrics.refusals.inc({ cause: `${subject.kind}_${need}` }),
+    onFlight: (result) => admissionMetrics.flights.inc({ result }),
+  });
   const relay: RelayContext = {
     ...dependencies,
     metrics: createRelayMetrics(metrics, dependencies),
     retryBudget: new RetryBudget(),
     served: new ServedOperations(),
+    admissionMetrics,
+    limits,
   };
   let draining = false;
   let inFlight = 0;
@@ -43,8 +55,10 @@ export function createRelayServer(dependencies: RelayDependencies, metrics: Metr
     relay.metrics.inFlight.set(inFlight);
     try {
       if (draining) throw new DomainError("SHUTTING_DOWN", "This server is shutting down. Send the request again.");
-      if (inFlight > relay.config.relay.inFlightMax)
+      if (inFlight > relay.config.relay.inFlightMax) {
+        admissionMetrics.refusals.inc({ cause: "in_flight" });
         throw new DomainError("OVERLOADED", "Too many requests are running here. Try again shortly.");
+      }
       const { route, params } = routeFor(request.method ?? "GET", path, response);
       await route(relay, request, response, requestId, params);
     } catch (error) {
@@ -67,6 +81,7 @@ export function createRelayServer(dependencies: RelayDependencies, metrics: Metr
       const cut = await closeGracefully(server, graceMs);
       // Their clients are gone, and what these were given is still to be settled.
       if (inFlight > 0) await new Promise<void>((resolve) => whenIdle.push(resolve));
+      await limits.close();
       return cut;
     },
     inFlight: () => inFlight,

@@ -16,10 +16,12 @@ import { type Decision, DecisionLog } from "./decision-log";
 import { pick } from "./pick";
 import { type RefusalReason, refusalOf } from "./refusal";
 import { RelaysTogether } from "./relays-together";
+import { SlotQueue, type Waiting } from "./slot-queue";
 import { type Route, readSupply, type Supply } from "./supply";
 import { UtilizationMeter } from "./utilization";
 
 export type { Decision } from "./decision-log";
+export type { WaitEnd } from "./slot-queue";
 export type { Route } from "./supply";
 
 export interface RoutingDependencies {
@@ -59,6 +61,7 @@ export class Routing {
   private readonly relays = new RelaysTogether();
   private readonly random: () => number;
   private readonly realClock: Clock;
+  private readonly queue: SlotQueue<Route>;
   private supply: Supply = { byModel: new Map(), routes: [] };
 
   constructor(dependencies: RoutingDependencies) {
@@ -68,6 +71,7 @@ export class Routing {
     this.random = dependencies.random ?? Math.random;
     const { bus, clock, realClock = clock } = dependencies;
     this.realClock = realClock;
+    this.queue = new SlotQueue({ nowMs: () => realClock.nowMs(), begin: (route) => this.attemptBegan(route) });
     bus.on("utilization.measured", (measurement) => {
       for (const sample of this.relays.heard(measurement, realClock.nowMs()))
         bus.publish("utilization.sampled", sample);
@@ -84,6 +88,8 @@ export class Routing {
       pricing.rateCards.choose(at),
     ]);
     this.supply = await readSupply(db, { windows, fixings, cardOf, at }, this.live);
+    // Pauses end by the clock alone.
+    if (this.queue.depth > 0) for (const endpointId of this.live.keys()) this.queue.handOver(endpointId);
   }
 
   /** Everything that offers the model, fit or not; undefined when nobody does. */
@@ -109,12 +115,26 @@ export class Routing {
     const nowMs = this.realClock.nowMs();
     const fit: Route[] = [];
     const candidates: RoutingCandidate[] = [];
+    const queued = this.queue.depth > 0;
     for (const route of routes) {
-      const refusal = refusalOf(route, request, nowMs);
+      let refusal = refusalOf(route, request, nowMs);
+      if (refusal === null && queued && this.queue.isAwaited(route)) refusal = "SATURATED";
       if (refusal === null) fit.push(route);
       candidates.push({ endpointId: route.endpointId, refusal });
     }
     return { route: pick(fit, nowMs, this.random) as Route | null, candidates };
+  }
+
+  /**
+   * For a request that `choose` found no route for: waits for a slot where an endpoint is merely busy, in turn with other
+   * startups. What ends as served has its slot already: no attemptBegan, but attemptEnded.
+   */
+  wait(routes: readonly Route[], request: RouteRequest, startupId: string, maxMs: number): Waiting<Route> {
+    return this.queue.wait(routes, request, startupId, maxMs);
+  }
+
+  get queueDepth(): number {
+    return this.queue.depth;
   }
 
   attemptBegan(route: Route): void {
@@ -126,6 +146,8 @@ export class Routing {
   attemptEnded(route: Route): void {
     endAttempt(route.live);
     this.meter.inFlightChanged(route.endpointId, route.live.inFlight, this.realClock.nowMs());
+    // After what the attempt has taught: a slot of an endpoint that just failed is no gift.
+    if (this.queue.depth > 0) setImmediate(() => this.queue.handOver(route.endpointId));
   }
 
   /** `latencyMs` to the first token; null for a whole answer, whose length says nothing about the endpoint's. */

@@ -16,6 +16,7 @@ import { newId } from "../../src/platform/ids";
 import { everyMs } from "../../src/platform/jobs";
 import { createLog, type Log } from "../../src/platform/log";
 import { createMetrics, type Metrics } from "../../src/platform/metrics";
+import { openRedis, type RedisLink } from "../../src/platform/redis";
 import type { KeepAliveIntervals } from "../../src/relay/keep-alive";
 import { createRelayServer, type RelayServer } from "../../src/relay/server";
 import { newLiveState } from "../../src/routing/candidate";
@@ -44,6 +45,7 @@ export interface WorldRelay {
   readonly services: Services;
   readonly server: RelayServer;
   readonly metrics: Metrics;
+  readonly redis: RedisLink | undefined;
   stop(graceMs?: number): Promise<void>;
 }
 
@@ -55,6 +57,8 @@ export interface WorldOptions {
   jobs?: boolean;
   /** How long a stream may be silent. */
   keepAlive?: KeepAliveIntervals;
+  /** Through which the relays share their limits, each over connections of its own. */
+  redisUrl?: string;
   /** Where the relays reach the database, for example through a proxy that a test can cut. */
   relayDatabaseUrl?: (url: string) => Promise<string>;
 }
@@ -318,9 +322,11 @@ export class RelayWorld {
     const services = this.servicesOn(db, config);
     await services.routing.refresh();
     const metrics = createMetrics();
-    const { keepAlive } = this.options;
+    const { keepAlive, redisUrl } = this.options;
     const pauses = keepAlive === undefined ? {} : { keepAlive };
-    const relay = createRelayServer({ ...services, config, clock: this.clock, log: this.log, ...pauses }, metrics);
+    const redis = redisUrl === undefined ? undefined : openRedis(redisUrl, this.log, "relay-world");
+    const around = { clock: this.clock, log: this.log, redis, ...pauses };
+    const relay = createRelayServer({ ...services, config, ...around }, metrics);
     const port = await listen(relay.server, 0, "127.0.0.1");
     const beat = everyMs("metering.beat", LEASE_BEAT_MS, () => services.metering.beatLeases(), { log: this.log });
     const jobs =
@@ -328,6 +334,7 @@ export class RelayWorld {
     let stopping: Promise<void> | undefined;
     const stop = async (graceMs: number) => {
       await relay.stop(graceMs);
+      await redis?.close();
       await jobs?.stop();
       await beat.stop();
       await services.metering.drain();
@@ -341,6 +348,7 @@ export class RelayWorld {
       services,
       server: relay,
       metrics,
+      redis,
       stop(graceMs = 2_000) {
         stopping ??= stop(graceMs);
         return stopping;
