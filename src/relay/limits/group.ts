@@ -24,6 +24,10 @@ export class Group {
   readonly organisation: Subject;
   readonly keys = new Map<string, Subject>();
   private flight: Promise<boolean> | null = null;
+  /** Requests that wait for a flight of their own. */
+  private waiting = 0;
+  /** Used since the last flight began: they may run low, or keep more than they should. */
+  private readonly unbalanced = new Set<Subject>();
   private isShared: boolean;
 
   constructor(private readonly options: GroupOptions) {
@@ -69,6 +73,16 @@ export class Group {
 
   /** As `take`, after asking Redis for what the request lacks. Between looking and taking nobody else has his turn. */
   async takeBorrowed(key: Subject, tokens: number): Promise<Lack | null> {
+    this.waiting += 1;
+    try {
+      return await this.borrowAndTake(key, tokens);
+    } finally {
+      this.waiting -= 1;
+      this.rebalance();
+    }
+  }
+
+  private async borrowAndTake(key: Subject, tokens: number): Promise<Lack | null> {
     const { nowMs } = this.options;
     for (let round = 1; ; round++) {
       // What others of the organisation fetch at this moment may do for this one too.
@@ -105,10 +119,20 @@ export class Group {
     return [this.organisation, ...this.keys.values()];
   }
 
-  /** In the background, so that the next request finds what it needs and others find what this process does not. */
   private balance(key: Subject): void {
-    if (!this.isShared || this.flight !== null) return;
-    const subjects = [key, this.organisation].filter(({ runsLow, isRich }) => runsLow || isRich);
+    if (!this.isShared) return;
+    this.unbalanced.add(key).add(this.organisation);
+    this.rebalance();
+  }
+
+  /**
+   * In the background, so that the next request finds what it needs and others find what this process does not. Not
+   * before those who wait: they would wait for ever behind traffic that never pauses.
+   */
+  private rebalance(): void {
+    if (this.flight !== null || this.waiting > 0 || this.unbalanced.size === 0) return;
+    const subjects = [...this.unbalanced].filter(({ runsLow, isRich }) => runsLow || isRich);
+    this.unbalanced.clear();
     if (subjects.length > 0) void this.fly(subjects, nothing);
   }
 
@@ -129,6 +153,7 @@ export class Group {
     );
     this.flight = flight.finally(() => {
       this.flight = null;
+      this.rebalance();
     });
     return this.flight;
   }

@@ -81,6 +81,37 @@ test("every answer tells what is left, and a stream does too", async () => {
   expect(remaining(streamed)[0]).toBe(8);
 });
 
+test("every inference route takes from the same allowance", async () => {
+  const secret = await aKey({ requestsPerMinute: 10 });
+  const usage = { prompt_tokens: 4, completion_tokens: 1, input_tokens: 4, output_tokens: 1, total_tokens: 5 };
+  const asked = [
+    ["/v1/completions", { prompt: "Quiet racks", max_tokens: 4 }, { choices: [{ index: 0, text: "Hi" }], usage }],
+    [
+      "/v1/embeddings",
+      { input: "Quiet racks" },
+      { data: [{ index: 0, embedding: [0.5] }], usage: { prompt_tokens: 4 } },
+    ],
+    [
+      "/v1/responses",
+      { input: "Quiet racks", max_output_tokens: 16 },
+      {
+        object: "response",
+        status: "completed",
+        output: [{ type: "message", content: [{ type: "output_text", text: "Hi" }] }],
+        usage,
+      },
+    ],
+  ] as const;
+  const left: number[] = [];
+  for (const [path, body, whole] of asked) {
+    scripted.scripted.play(({ socket }) => socket.write(httpAnswer("200 OK", JSON.stringify(whole))));
+    const answer = await send(world.relay.url, { path, secret, body: { model: SCRIPTED, ...body } }).answer;
+    expect([path, answer.status]).toEqual([path, 200]);
+    left.push(remaining(answer)[0]!);
+  }
+  expect(left).toEqual([9, 8, 7]);
+});
+
 test("the official client gets its RateLimitError with OpenAI's words, repeats when it is told, and is served", async () => {
   const secret = await aKey({ requestsPerMinute: 2 });
   const ask = (maxRetries: number) =>
