@@ -5,7 +5,6 @@ import { EVENT_BYTES_MAX } from "../sse";
 import type { SseEvent } from "../sse-event";
 import type { StreamForm } from "./operation";
 
-const OPEN_BRACE = 0x7b;
 const INITIAL_OF_NULL = 0x6e;
 const done = Buffer.from("[DONE]");
 
@@ -61,9 +60,7 @@ function plainContentBytes(source: Buffer, start: number, end: number): number {
     const key = keys === undefined ? undefined : keyAt(source, at, keys);
     if (key === undefined) continue;
     const value = valueStart(source, at + key.bytes.length);
-    if (key.tells === "USAGE") {
-      if (source[value] === OPEN_BRACE) return 0;
-    } else if (key.tells === "ERROR") {
+    if (key.tells === "USAGE" || key.tells === "ERROR") {
       if (source[value] !== INITIAL_OF_NULL) return 0;
     } else if (source[value] === QUOTE) {
       at = closingQuote(source, value + 1, end);
@@ -87,7 +84,8 @@ function parseChunk(bytes: Buffer, text: string): SseEvent {
   if (chunk.error !== undefined && chunk.error !== null) return { bytes, kind: "ERROR", contentBytes: 0 };
   const choices = Array.isArray(chunk.choices) ? chunk.choices : [];
   const contentBytes = choices.reduce<number>((sum, choice) => sum + outputBytes(choice), 0);
-  const usage = asRecord(chunk.usage);
+  // Also one that is no object: it is a claim, and a wrong one.
+  const usage = chunk.usage ?? null;
   const isUsageOnly = usage !== null && Array.isArray(chunk.choices) && choices.length === 0;
   const kind = contentBytes > 0 ? "CONTENT" : isUsageOnly ? "USAGE" : "PREAMBLE";
   return { bytes, kind, ...(usage === null ? {} : { usage }), contentBytes };
