@@ -74,7 +74,8 @@ export class StreamAnswer implements Answer {
 
   end(): void {
     const rest = this.scanner.end();
-    if (rest !== null && !this.complete) this.take(rest);
+    // Half an event in front of our own would make both unreadable to the client.
+    if (rest?.kind === "DONE" && !this.complete) this.take(rest);
     if (!this.complete) throw new DomainError("UPSTREAM_TRUNCATED", "The provider's answer broke off before its end.");
   }
 

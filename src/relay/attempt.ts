@@ -91,8 +91,10 @@ class Attempt implements UpstreamHandler {
   onStart(exchange: UpstreamExchange, status: number, headers: IncomingHttpHeaders): void {
     this.exchange = exchange;
     if (this.ended) return exchange.abort(new Error("the attempt is over"));
-    if (status >= 200 && status < 300) return;
-    this.stop(endForStatus(status, headers), `status ${status}`);
+    if (status < 200 || status >= 300) return this.stop(endForStatus(status, headers), `status ${status}`);
+    // We asked for bytes as they are; what is packed could neither be read nor be bounded before it is unpacked.
+    const { "content-encoding": encoding = "identity" } = headers;
+    if (encoding.toLowerCase() !== "identity") this.stop(this.broken("CUT"), `content-encoding ${encoding}`);
   }
 
   onBytes(chunk: Buffer): void {
@@ -195,11 +197,13 @@ function endForStatus(status: number, headers: IncomingHttpHeaders): AttemptEnd 
   return { kind: "FAILED", failure: "STATUS_5XX", result: status >= 500 ? "STATUS_5XX" : "REFUSED", ...hint };
 }
 
+/** Of several the longest. */
 function retryAfter(header: string | string[] | undefined): number | undefined {
-  const text = Array.isArray(header) ? header[0] : header;
-  if (text === undefined) return undefined;
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return Number.isFinite(ms) && ms > 0 ? ms : undefined;
+  const waits = [header ?? []]
+    .flat()
+    .map((text) => (/^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()));
+  const longestMs = Math.max(...waits.filter((ms) => ms > 0));
+  return Number.isFinite(longestMs) ? longestMs : undefined;
 }
 
 /** Only a refusal proves that nobody is there: a connect that takes too long may be the way, or our own load. */

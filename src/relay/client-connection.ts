@@ -13,9 +13,16 @@ export class ClientConnection {
   private stall: NodeJS.Timeout | null = null;
 
   constructor(private readonly response: ServerResponse) {
+    const { socket } = response.req;
+    // Of a request that was sent ahead of the answer to an earlier one, Node closes the response only when its turn has come.
+    const onSocketClose = () => this.leave();
+    if (socket.destroyed) this.gone = true;
+    // As many as requests wait behind each other.
+    socket.setMaxListeners(0).once("close", onSocketClose);
     response.on("close", () => {
-      this.read();
-      if (!response.writableFinished) this.leave();
+      socket.off("close", onSocketClose);
+      if (response.writableFinished) this.read();
+      else this.leave();
     });
     response.on("drain", () => {
       this.read();
@@ -42,7 +49,10 @@ export class ClientConnection {
     if (this.gone) return true;
     this.lastWriteMs = performance.now();
     if (this.response.write(bytes)) return true;
-    this.stall ??= setTimeout(() => this.response.destroy(), CLIENT_STALL_MS);
+    this.stall ??= setTimeout(() => {
+      this.response.destroy();
+      this.leave();
+    }, CLIENT_STALL_MS);
     return false;
   }
 
@@ -52,6 +62,8 @@ export class ClientConnection {
   }
 
   private leave(): void {
+    this.read();
+    if (this.gone) return;
     this.gone = true;
     this.onGone?.();
   }

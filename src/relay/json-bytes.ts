@@ -1,4 +1,5 @@
 /** Small steps over JSON text in bytes, for readers that look at single keys of it. */
+import { DomainError } from "../platform/errors";
 
 export const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -37,6 +38,15 @@ export function parseObject(text: string): Record<string, unknown> | null {
     return asRecord(JSON.parse(text));
   } catch {
     return null;
+  }
+}
+
+/** How many bytes the value is as JSON. Errors: UPSTREAM_FAILED: the parser takes any depth, the writer ends the stack. */
+export function jsonBytes(value: unknown): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(value));
+  } catch {
+    throw new DomainError("UPSTREAM_FAILED", "The provider's answer is nested deeper than any answer can be.");
   }
 }
 

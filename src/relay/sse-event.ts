@@ -21,14 +21,14 @@ export interface SseEvent {
   restatedBytes?: number;
 }
 
-/** `source` from `from` to `to`, trimmed, is the data of the event `bytes`. Errors: none. */
+/** `source` from `from` to `to`, trimmed, is the data of the event `bytes`. Errors: UPSTREAM_FAILED. */
 export type DataReader = (bytes: Buffer, source: Buffer, from: number, to: number) => SseEvent;
 
 const LINE_FEED = 0x0a;
 const dataField = Buffer.from("data:");
 const eventField = Buffer.from("event:");
 
-/** `bytes`: one event, its closing blank line included or, at the end of a stream, missing. Errors: none. */
+/** `bytes`: one event, its closing blank line included or, at the end of a stream, missing. Errors: those of `readData`. */
 export function readSseEvent(bytes: Buffer, readData: DataReader): SseEvent {
   const firstLineEnd = bytes.indexOf(LINE_FEED);
   const oneLine = firstLineEnd === -1 || bytes.length - firstLineEnd <= 3;

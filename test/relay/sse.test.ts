@@ -1,7 +1,7 @@
 /** Goal: events come out whole and unchanged however the bytes were cut, and each is told for what it is. */
 import fc from "fast-check";
 import { readChunk } from "../../src/relay/operations/chunk-events";
-import { EventTooLarge, type SseEvent, SseScanner } from "../../src/relay/sse";
+import { BareReturn, EventTooLarge, type SseEvent, SseScanner } from "../../src/relay/sse";
 
 const chunk = (fields: object) =>
   JSON.stringify({ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "llama", ...fields });
@@ -131,6 +131,33 @@ describe("bounds", () => {
   });
 });
 
+describe("a CR without its LF", () => {
+  test.each([
+    ["in a line", ["data: a\rb\n\n"]],
+    ["twice, as an end of an event for some", ["data: a\r\rdata: [DONE]\r\r\n"]],
+    ["at the edge of a chunk", ["data: a\r", "b\n\n"]],
+    ["before a CRLF", ["data: a\r\r\n"]],
+  ])("%s, is refused: clients differ in what it means", (_, pieces) => {
+    const scanner = new SseScanner(readChunk);
+    expect(() => pieces.map((piece) => scanner.push(Buffer.from(piece)))).toThrow(BareReturn);
+  });
+
+  test("whose LF comes later is none", () => {
+    const scanner = new SseScanner(readChunk);
+    const events = ["data: [DONE]\r", "", "\n\r", "\n"].flatMap((piece) => scanner.push(Buffer.from(piece)));
+    expect(events.map(({ kind }) => kind)).toEqual(["DONE"]);
+  });
+});
+
+test("a byte order mark before the first event is left out, and hides nothing", () => {
+  const marked = `\ufeffdata: ${delta({ content: "a" })}\n\n`;
+  for (const pieces of [[Buffer.from(marked)], [...Buffer.from(marked)].map((byte) => Buffer.from([byte]))]) {
+    const scanner = new SseScanner(readChunk);
+    const events = pieces.flatMap((piece) => scanner.push(piece));
+    expect(events).toMatchObject([{ kind: "CONTENT", bytes: Buffer.from(marked).subarray(3) }]);
+  }
+});
+
 describe("the end", () => {
   test("a last event without its blank line is handed out as it is", () => {
     const scanner = new SseScanner(readChunk);
@@ -155,16 +182,7 @@ test("an event that lies within one chunk is a view of it", () => {
 
 const line = fc.oneof(
   fc.string({ unit: "grapheme", maxLength: 20 }).map((content) => `data: ${delta({ content })}`),
-  fc.constantFrom(
-    "data: [DONE]",
-    ": ping",
-    "event: x",
-    "data:",
-    `data: ${chunk({ choices: [], usage })}`,
-    "",
-    "é",
-    "\r",
-  ),
+  fc.constantFrom("data: [DONE]", ": ping", "event: x", "data:", `data: ${chunk({ choices: [], usage })}`, "", "é"),
 );
 const streams = fc
   .array(fc.tuple(line, fc.constantFrom("\n", "\r\n", "\n\n", "\r\n\r\n", "\n\r\n", "\r\n\n")), { maxLength: 20 })
@@ -200,11 +218,11 @@ test("one byte at a time, characters torn apart, nothing changes", () => {
   );
 });
 
-test("no bytes, however odd, throw or get lost", () => {
+test("no bytes, however odd, throw or get lost, but for a CR alone", () => {
   fc.assert(
     fc.property(
       fc.array(
-        fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),
+        fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes.filter((byte) => byte !== 0x0d))),
         { maxLength: 6 },
       ),
       (pieces) => {

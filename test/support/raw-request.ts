@@ -82,6 +82,27 @@ export function send(
   };
 }
 
+/** One request whose answer is read as fast as it comes and thrown away, but for its last bytes. */
+export function swallow(base: string, { path = "/v1/chat/completions", secret, body }: RawRequest) {
+  const bytes = JSON.stringify(body);
+  const headers = { authorization: `Bearer ${secret}`, "content-length": Buffer.byteLength(bytes) };
+  const request = httpRequest(`${base}${path}`, { method: "POST", agent: false, headers });
+  let readBytes = 0;
+  let tail = "";
+  const answer = new Promise<{ readBytes: number; tail: string }>((resolve, reject) => {
+    request.on("error", reject);
+    request.on("response", (response) => {
+      response.on("data", (chunk: Buffer) => {
+        readBytes += chunk.length;
+        tail = (tail + chunk.toString("latin1", Math.max(0, chunk.length - 1_024))).slice(-1_024);
+      });
+      response.on("close", () => resolve({ readBytes, tail }));
+    });
+  });
+  request.end(bytes);
+  return { answer, readBytes: () => readBytes };
+}
+
 /** Bytes as they are, on one connection, and all that comes back until the other side closes it. */
 export async function sendBytes(base: string, bytes: string | Buffer): Promise<string> {
   const { hostname, port } = new URL(base);

@@ -1,5 +1,5 @@
 /** POST /v1/chat/completions: the operation that the others are told by. */
-import { asRecord, parseObject } from "../json-bytes";
+import { asRecord, jsonBytes, parseObject } from "../json-bytes";
 import { chatLimitFields, scanChatRequest } from "./chat-request";
 import { chunkStream } from "./chunk-events";
 import type { Operation } from "./operation";
@@ -29,7 +29,7 @@ function outputBytes(choice: unknown): number {
   let sum = 0;
   for (const [key, value] of Object.entries(message)) {
     if (key === "role" || value == null) continue;
-    sum += Buffer.byteLength(typeof value === "string" ? value : JSON.stringify(value));
+    sum += typeof value === "string" ? Buffer.byteLength(value) : jsonBytes(value);
   }
   return sum;
 }

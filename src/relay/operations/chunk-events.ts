@@ -1,6 +1,6 @@
 /** Tells what the data of one event in a stream of chunks is, reading its bytes and parsing only the rare ones. */
 import { errorEvent } from "../errors";
-import { asRecord, closingQuote, hasAt, parseObject, QUOTE, valueStart } from "../json-bytes";
+import { asRecord, closingQuote, hasAt, jsonBytes, parseObject, QUOTE, valueStart } from "../json-bytes";
 import { EVENT_BYTES_MAX } from "../sse";
 import type { SseEvent } from "../sse-event";
 import type { StreamForm } from "./operation";
@@ -104,5 +104,5 @@ function outputBytes(choice: unknown): number {
 function valueBytes(value: unknown): number {
   if (typeof value === "string") return value === "" ? 0 : Buffer.byteLength(JSON.stringify(value)) - 2;
   if (typeof value !== "object" || value === null || Object.keys(value).length === 0) return 0;
-  return Buffer.byteLength(JSON.stringify(value));
+  return jsonBytes(value);
 }
