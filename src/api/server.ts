@@ -1,6 +1,7 @@
 /** The API's one port: /graphql over HTTP, WebSocket and server-sent events, health, metrics, published documents. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { ambiguityOf } from "../platform/ambiguous-request";
 import type { Config } from "../platform/config";
 import { asUnavailable } from "../platform/database";
 import { DomainError } from "../platform/errors";
@@ -192,7 +193,8 @@ async function databaseAnswers({ services }: Edge): Promise<boolean> {
 function upgrade(edge: Edge, sockets: GraphqlWebSocket, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   socket.on("error", () => socket.destroy());
   const path = (request.url ?? "/").split("?", 1)[0];
-  if (edge.isDraining()) refuseUpgrade(socket, "503 Service Unavailable");
+  if (ambiguityOf(request) !== null) refuseUpgrade(socket, "400 Bad Request");
+  else if (edge.isDraining()) refuseUpgrade(socket, "503 Service Unavailable");
   else if (path !== "/graphql") refuseUpgrade(socket, "404 Not Found");
   else sockets.upgrade(request, socket, head);
 }

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { ambiguityOf } from "./ambiguous-request";
 import { DomainError } from "./errors";
 
 type AnyServer = Server | HttpsServer;
@@ -41,8 +42,17 @@ export class BodyAborted extends Error {
   readonly code = "BODY_ABORTED";
 }
 
+/** `listener` gets what can be read in one way only; whoever takes upgrades asks `ambiguityOf` itself. */
 export function createHttpServer(listener: RequestListener, options: ServerOptions = {}): Server {
-  return createServer({ ...serverTimeouts, noDelay: true, ...options }, listener);
+  return createServer({ ...serverTimeouts, noDelay: true, ...options }, (request, response) => {
+    const ambiguity = ambiguityOf(request);
+    // Nobody took the upgrade that it asks for: then Node loses what came in the same packet behind it.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
+    if (ambiguity === null) return listener(request, response);
+    // What follows on the connection may be no request at all.
+    response.writeHead(ambiguity.status, { "content-type": "text/plain", connection: "close" });
+    response.end(`This request can be read in more than one way: ${ambiguity.reason}.\n`);
+  });
 }
 
 /** Sockets by server, because Node forgets one when it is upgraded to a WebSocket. */

@@ -36,7 +36,8 @@ export function sendWhole(
 }
 
 function keepsConnection(request: IncomingMessage, response: ServerResponse): boolean {
-  const declaredBytes = Number(request.headers["content-length"] ?? Number.POSITIVE_INFINITY);
+  const { "content-length": length = "0", "transfer-encoding": coding } = request.headers;
+  const declaredBytes = coding === undefined ? Number(length) : Number.POSITIVE_INFINITY;
   return declaredBytes <= KEPT_REST_BYTES && response.shouldKeepAlive && response.getHeader("connection") !== "close";
 }
 
