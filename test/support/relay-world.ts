@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import OpenAI, { type ClientOptions } from "openai";
 import { Agent, fetch as undiciFetch } from "undici";
+import { openPepper, openSealingKey } from "../../bin/store";
 import type { ApiKeyScope, OrganisationKind } from "../../schema/enums";
 import type { Viewer } from "../../src/accounts/viewer";
 import { MemoryBus } from "../../src/events/event-bus";
@@ -18,6 +19,7 @@ import { createLog, type Log } from "../../src/platform/log";
 import { createMetrics, type Metrics } from "../../src/platform/metrics";
 import { openRedis, type RedisLink } from "../../src/platform/redis";
 import type { KeepAliveIntervals } from "../../src/relay/keep-alive";
+import { openSecrets } from "../../src/platform/secrets";
 import { createRelayServer, type RelayServer } from "../../src/relay/server";
 import { newLiveState } from "../../src/routing/candidate";
 import { createServices, type Services } from "../../src/services";
@@ -28,7 +30,7 @@ import { openProvider, type ProviderSpec, type WorldProvider } from "./world-pro
 
 export { MODEL, type WorldProvider } from "./world-provider";
 
-const ISSUER = "https://exergy.example";
+export const ISSUER = "https://exergy.example";
 const FACILITY_USD = 1_000_000n;
 const MULTIPLIER_PPM = 1_250_000n;
 
@@ -59,6 +61,8 @@ export interface WorldOptions {
   keepAlive?: KeepAliveIntervals;
   /** Through which the relays share their limits, each over connections of its own. */
   redisUrl?: string;
+  /** Where its secrets lie, so that processes of our own may share them; without it they are in memory. */
+  secretsDirectory?: string;
   /** Where the relays reach the database, for example through a proxy that a test can cut. */
   relayDatabaseUrl?: (url: string) => Promise<string>;
 }
@@ -73,20 +77,28 @@ export class ShiftedClock implements Clock {
 export async function openRelayWorld(options: WorldOptions = {}): Promise<RelayWorld> {
   const database = await createTestDatabase();
   const db = await openDatabase({ url: database.url, poolMax: 4 });
-  const secrets = new Map<string, string>();
-  const identity = await openRelayIdentity(
-    {
-      async readOrCreate(name, make) {
-        const known = secrets.get(name) ?? (await make());
-        secrets.set(name, known);
-        return known;
-      },
-    },
-    Date.now(),
-  );
-  const world = new RelayWorld(db, database, identity, options);
+  const directory = options.secretsDirectory;
+  const secrets = directory === undefined ? secretsInMemory() : await openSecrets(directory);
+  const identity = await openRelayIdentity(secrets, Date.now());
+  const config = directory === undefined ? null : readConfig({ SECRETS_DIR: directory });
+  const keys = {
+    pepper: config === null ? randomBytes(32) : await openPepper(config),
+    sealingKey: config === null ? randomBytes(32) : await openSealingKey(config),
+  };
+  const world = new RelayWorld(db, database, { identity, ...keys }, options);
   await world.open();
   return world;
+}
+
+function secretsInMemory(): Parameters<typeof openRelayIdentity>[0] {
+  const secrets = new Map<string, string>();
+  return {
+    async readOrCreate(name, make) {
+      const known = secrets.get(name) ?? (await make());
+      secrets.set(name, known);
+      return known;
+    },
+  };
 }
 
 export class RelayWorld {
@@ -101,8 +113,6 @@ export class RelayWorld {
   private readonly models = new Set<string>();
   private facilityId!: string;
   private partner!: Viewer;
-  private readonly pepper = randomBytes(32);
-  private readonly sealingKey = randomBytes(32);
   private readonly agent = new Agent({ keepAliveTimeout: 1_000 });
   private readonly log: Log = createLog({ level: "warn", write: (line) => void this.logged.push(line) });
 
@@ -112,10 +122,14 @@ export class RelayWorld {
 
   constructor(
     readonly db: Database,
-    private readonly database: { url: string; drop(): Promise<void> },
-    readonly identity: RelayIdentity,
+    readonly database: { url: string; drop(): Promise<void> },
+    private readonly secrets: { identity: RelayIdentity; pepper: Buffer; sealingKey: Buffer },
     private readonly options: WorldOptions,
   ) {}
+
+  get identity(): RelayIdentity {
+    return this.secrets.identity;
+  }
 
   get relay(): WorldRelay {
     return this.relays[0]!;
@@ -307,9 +321,7 @@ export class RelayWorld {
         db,
         clock: this.clock,
         log: this.log,
-        identity: this.identity,
-        pepper: this.pepper,
-        sealingKey: this.sealingKey,
+        ...this.secrets,
         publicUrl: ISSUER,
         egress,
       },
