@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { createSecureContext, type TLSSocket } from "node:tls";
 import { LRUCache } from "lru-cache";
-import { buildConnector, type Dispatcher, Pool } from "undici";
+import { buildConnector, type Dispatcher, errors, Pool } from "undici";
 import { assertRemoteAddress, checkUpstreamUrl, type EgressPolicy, guardedLookup } from "./egress-guard";
 import { bodySha256, RELAY_TOKEN_HEADER, type RelayTokenSigner } from "./relay-token";
 
@@ -208,12 +208,18 @@ export class Upstreams {
         minVersion: "TLSv1.2",
       }),
       lookup: guardedLookup(policy),
-      timeout: connectTimeoutMs,
+      // Undici's own timer is up to half a second late, which is as much as the wait for the first byte may be.
+      timeout: 0,
       noDelay: true,
       keepAlive: true,
-    } as buildConnector.BuildOptions);
-    return (options, callback) =>
-      connect(options, (error, socket) => {
+    } as buildConnector.BuildOptions) as (...args: Parameters<buildConnector.connector>) => TLSSocket;
+    return (options, callback) => {
+      const late = setTimeout(
+        () => connecting.destroy(new errors.ConnectTimeoutError(`no connection within ${connectTimeoutMs} ms`)),
+        connectTimeoutMs,
+      );
+      const connecting = connect(options, (error, socket) => {
+        clearTimeout(late);
         if (error !== null) return callback(error, null);
         try {
           assertRemoteAddress(socket as TLSSocket, policy);
@@ -223,6 +229,7 @@ export class Upstreams {
         }
         callback(null, socket);
       });
+    };
   }
 }
 
