@@ -6,6 +6,7 @@ import { UsageRecord } from "../../entities/usage-record";
 import { priceNanoCredit } from "../../src/pricing/quote";
 import { createCertificateAuthority } from "../../src/upstreams/certificates";
 import { until, watchResources } from "../support/leftovers";
+import { ownTime } from "../support/own-time";
 import { eventsOf, send } from "../support/raw-request";
 import { openRelayWorld, type RelayWorld, type WorldProvider, type WorldStartup } from "../support/relay-world";
 import { completion, delta, event, httpAnswer, streamHead } from "../support/scripted-provider";
@@ -34,7 +35,7 @@ beforeAll(async () => {
     environment: {
       UPSTREAM_FIRST_BYTE_TIMEOUT_MS: "400",
       UPSTREAM_IDLE_TIMEOUT_MS: "400",
-      UPSTREAM_TOTAL_TIMEOUT_MS: "2500",
+      UPSTREAM_TOTAL_TIMEOUT_MS: "4500",
       UPSTREAM_CONNECT_TIMEOUT_MS: "300",
     },
     providers: [
@@ -42,7 +43,7 @@ beforeAll(async () => {
       { model: PAIR, slots: 512 },
       { model: PAIR, slots: 2, accelerator: "H200" },
       { model: SCRIPTED, scripted: true },
-      { model: DRIP, tokensPerSecond: 20 },
+      { model: DRIP, tokensPerSecond: 10 },
     ],
   });
   [solo, first, second, scripted] = world.providers as [WorldProvider, WorldProvider, WorldProvider, WorldProvider];
@@ -102,7 +103,13 @@ async function expectError(
 async function leave(exchange: { leave(): void }, provider: WorldProvider): Promise<void> {
   const { aborted } = provider.reference.numbers();
   exchange.leave();
-  await until("the provider to see the abort", () => provider.reference.numbers().aborted === aborted + 1, 100);
+  await expectAborted(provider, aborted + 1);
+}
+
+async function expectAborted(provider: WorldProvider, times: number): Promise<void> {
+  const since = ownTime();
+  await until("the provider to see the abort", () => provider.reference.numbers().aborted === times);
+  expect(since.stop()).toBeLessThan(100);
 }
 
 describe.each([
@@ -152,7 +159,7 @@ describe.each([
     solo.reference.setBehaviour({ mode: "hang" });
     const { aborted } = solo.reference.numbers();
     await expectError(chat(SOLO, stream).answer, 504, "upstream_timeout");
-    await until("the provider to see the abort", () => solo.reference.numbers().aborted === aborted + 1, 100);
+    await expectAborted(solo, aborted + 1);
     await expectNothingCharged();
   });
 
@@ -275,7 +282,7 @@ describe("a streamed answer", () => {
     const { aborted } = solo.reference.numbers();
     const stream = await world.client(startup).chat.completions.create({ model: SOLO, messages, stream: true });
     for await (const chunk of stream) if (chunk.choices[0]?.delta.content) break;
-    await until("the provider to see the abort", () => solo.reference.numbers().aborted === aborted + 1, 100);
+    await expectAborted(solo, aborted + 1);
     await expectCharged("ABORTED", 2);
   });
 
@@ -316,7 +323,7 @@ describe("a streamed answer", () => {
   });
 
   it("stops its provider while the client does not read, for as long as that takes, and is whole when it reads again", async () => {
-    const pieces = 640;
+    const pieces = 320;
     const large = delta("x".repeat(65_536));
     let taken = 0;
     scripted.scripted.play(({ socket }) => {
@@ -336,7 +343,7 @@ describe("a streamed answer", () => {
       return taken > 0 && performance.now() - sinceMs > stalledMs;
     });
     // The kernel's buffers hold what was taken, not the relay.
-    expect(taken).toBeLessThan(pieces / 2);
+    expect(taken).toBeLessThan(pieces * 0.75);
     exchange.read();
     const { text } = await exchange.answer;
     expect(text.endsWith("data: [DONE]\n\n")).toBe(true);

@@ -4,6 +4,7 @@ import type { TLSSocket } from "node:tls";
 import { UsageRecord } from "../../entities/usage-record";
 import { priceNanoCredit } from "../../src/pricing/quote";
 import { until, watchResources } from "../support/leftovers";
+import { ownTime } from "../support/own-time";
 import { eventsOf, type RawExchange, send } from "../support/raw-request";
 import { openRelayWorld, type RelayWorld, type WorldProvider, type WorldStartup } from "../support/relay-world";
 import { completion, delta, event, httpAnswer } from "../support/scripted-provider";
@@ -194,9 +195,9 @@ function lengthInChunks(text: string): number {
 }
 
 async function closed(socket: TLSSocket): Promise<void> {
-  const sinceMs = performance.now();
+  const since = ownTime();
   if (!socket.closed) await once(socket, "close");
-  closedAfterMs.push(performance.now() - sinceMs);
+  closedAfterMs.push(since.stop());
 }
 
 interface Row {
@@ -327,8 +328,6 @@ describe("a client that leaves while only the settlement is missing", () => {
 });
 
 it("a provider's socket is closed within 100 ms of what ended its request", () => {
-  const sorted = [...closedAfterMs].sort((a, b) => a - b);
-  expect(sorted.length).toBeGreaterThanOrEqual(rows.length);
-  // One in twenty may have met a busy machine.
-  expect(sorted[Math.floor(sorted.length * 0.95)]).toBeLessThan(100);
+  expect(closedAfterMs.length).toBeGreaterThanOrEqual(rows.length);
+  expect(Math.max(...closedAfterMs)).toBeLessThan(100);
 });
