@@ -1,10 +1,12 @@
 /** Starts and stops a whole process: database, Redis, rooms, API, relay, jobs, as its roles say. Used by start, the demo, benches and tests. */
 import "reflect-metadata";
 import { createHash } from "node:crypto";
+import type { Server } from "node:http";
 import { hostname } from "node:os";
 import { resolverClasses } from "../resolvers";
 import { createApiServer } from "../src/api/server";
 import { MemoryBus } from "../src/events/event-bus";
+import { FamilyBus } from "../src/events/family-bus";
 import { RedisBus } from "../src/events/redis-bus";
 import { watchBlocks } from "../src/funding/block-metrics";
 import { startJobs } from "../src/jobs";
@@ -18,16 +20,18 @@ import { newId } from "../src/platform/ids";
 import { type Leadership, openLeadership } from "../src/platform/leadership";
 import type { Log } from "../src/platform/log";
 import { createMetrics, type Metrics } from "../src/platform/metrics";
+import type { ProcessLine } from "../src/platform/process-line";
 import { openRedis, type RedisLink } from "../src/platform/redis";
 import { openSecrets } from "../src/platform/secrets";
 import type { Shutdown } from "../src/platform/shutdown";
 import { OffsetClock } from "../src/platform/test-clock";
-import { createRelayServer } from "../src/relay/server";
+import { createRelayServer, type RelayServer } from "../src/relay/server";
 import { createServices, type Services } from "../src/services";
 import { readOffsetMs, TimeWasMoved } from "../src/system/clock-offset";
 import { openRelayIdentity, type RelayIdentity } from "../src/upstreams/identity";
 import { subscriptionClasses } from "../subscriptions";
 import { openManifest } from "./manifest";
+import { openRelayProcesses, type RelayProcesses } from "./relay-processes";
 import { openPepper, openSealingKey, openStore } from "./store";
 import { version } from "./version";
 
@@ -40,13 +44,24 @@ export interface Exergy {
   readonly relayUrl: string | null;
   readonly databaseUrl: string;
   readonly database: "embedded" | "external";
-  readonly bus: "in process" | "Redis" | "Redis Cluster";
+  readonly bus: "in process" | "among its processes" | "Redis" | "Redis Cluster";
 }
 
 type Closing = Pick<Shutdown, "add">;
 
-/** Everything that was opened is handed to `shutdown`, which closes it in reverse order. Errors: PortUnavailable, EmbeddedPostgresError, those of pg. */
-export async function startExergy(config: Config, log: Log, shutdown: Closing): Promise<Exergy> {
+/** What a process that another one started knows of it. */
+export interface Parent {
+  readonly line: ProcessLine;
+  /** Which of the parent's children this is, from 1. */
+  readonly number: number;
+}
+
+/**
+ * Everything that was opened is handed to `shutdown`, which closes it in reverse order. A process with a parent has no
+ * PORT of its own. Errors: PortUnavailable, ChildFailed, EmbeddedPostgresError, those of pg.
+ */
+export async function startExergy(given: Config, log: Log, shutdown: Closing, parent?: Parent): Promise<Exergy> {
+  const { own: config, relayProcesses } = split(given);
   const store = await openStore(config, log, shutdown);
   const { db } = store;
   const testClock = await openTestClock(config, db, log);
@@ -54,9 +69,12 @@ export async function startExergy(config: Config, log: Log, shutdown: Closing): 
   const identity = await openRelayIdentity(await openSecrets(config.secretsDirectory), systemClock.nowMs());
   const pepper = await openPepper(config);
   const sealingKey = await openSealingKey(config);
-  const metrics = createMetrics();
+  const metrics = createMetrics(parent === undefined ? {} : { process: parent.number });
+  parent?.line.answer("metrics", () => metrics.text());
   const instance = newId();
-  const { redis, bus } = openBus(config, { log, metrics, shutdown, instance, pepper });
+  const kin = parent !== undefined || relayProcesses > 0;
+  const { redis, bus } = openBus(config, { log, metrics, shutdown, instance, pepper, kin });
+  if (parent !== undefined && bus instanceof FamilyBus) bus.join(parent.line);
   const services = createServices(
     {
       config,
@@ -88,7 +106,9 @@ export async function startExergy(config: Config, log: Log, shutdown: Closing): 
   const leadership = await openLead(config, { url: store.url, log, metrics, shutdown });
   const jobs = startJobs(services, { config, db, log, leads: () => leadership?.held() ?? false });
   shutdown.add("jobs", () => jobs.stop());
-  const edges = await openEdges(config, { log, shutdown, services, identity, metrics, clock });
+  const relays =
+    relayProcesses > 0 ? openRelayProcesses(given, { log, metrics, bus, databaseUrl: store.url }) : undefined;
+  const edges = await openEdges(config, { log, shutdown, services, identity, metrics, clock, relays, parent });
   const shared = redis?.kind === "cluster" ? "Redis Cluster" : "Redis";
   return {
     services,
@@ -96,8 +116,15 @@ export async function startExergy(config: Config, log: Log, shutdown: Closing): 
     ...edges,
     databaseUrl: store.url,
     database: store.kind,
-    bus: redis === undefined ? "in process" : shared,
+    bus: redis !== undefined ? shared : kin ? "among its processes" : "in process",
   };
+}
+
+/** Where several processes relay, this one does everything else. */
+function split(given: Config): { own: Config; relayProcesses: number } {
+  const { processes } = given.relay;
+  if (processes === 1 || !given.roles.includes("relay")) return { own: given, relayProcesses: 0 };
+  return { own: { ...given, roles: given.roles.filter((role) => role !== "relay") }, relayProcesses: processes };
 }
 
 /** Null unless it was asked for. Errors: TimeWasMoved when the books are ahead of the real time. */
@@ -121,8 +148,13 @@ interface Opening {
 
 function openBus(
   config: Config,
-  { log, metrics, shutdown, instance, pepper }: Opening & { instance: string; pepper: Buffer },
-): { redis: RedisLink | undefined; bus: MemoryBus | RedisBus } {
+  { log, metrics, shutdown, instance, pepper, kin }: Opening & { instance: string; pepper: Buffer; kin: boolean },
+): { redis: RedisLink | undefined; bus: MemoryBus | FamilyBus | RedisBus } {
+  if (config.redisUrl === undefined && kin) {
+    const bus = new FamilyBus({ log });
+    shutdown.add("bus", () => bus.flush());
+    return { redis: undefined, bus };
+  }
   if (config.redisUrl === undefined) {
     return { redis: undefined, bus: new MemoryBus((err) => log.error({ err }, "a listener failed")) };
   }
@@ -169,27 +201,55 @@ interface Edges extends Opening {
   readonly clock: Clock;
   readonly services: Services;
   readonly identity: RelayIdentity;
+  /** Those that relay in this one's place. */
+  readonly relays: RelayProcesses | undefined;
+  readonly parent: Parent | undefined;
+}
+
+/** The port of everything but the relay. */
+interface Front {
+  readonly server: Server;
+  startDraining(): void;
+  stop(): Promise<void>;
 }
 
 async function openEdges(config: Config, edges: Edges): Promise<Pick<Exergy, "apiUrl" | "relayUrl">> {
-  const { shutdown, services, log, metrics, clock } = edges;
+  const { shutdown, services, log, metrics, clock, relays, parent } = edges;
   metrics.gauge({
     name: "exergy_processes",
     help: "Processes of the system that this one knows of.",
     read: () => services.processes.known,
   });
   const relay = config.roles.includes("relay") ? createRelayServer({ ...services, config, clock, log }, metrics) : null;
-  const front = config.roles.includes("api") ? await openApi(config, edges) : openHealth(edges);
-  const port = await listen(front.server, config.port, config.host, "PORT");
-  shutdown.add("API", () => front.stop());
-  const relayPort = relay === null ? null : await listen(relay.server, config.relayPort, config.host, "RELAY_PORT");
-  shutdown.add("relay", async () => {
-    relay?.startDraining();
-    front.startDraining();
-    await relay?.stop(config.drainGraceMs);
-  });
+  const front = parent === undefined ? await openFront(config, edges) : null;
+  const port = front === null ? 0 : await listen(front.server, config.port, config.host, "PORT");
+  if (front !== null) shutdown.add("API", () => front.stop());
+  // Also when not all of them come up.
+  if (relays !== undefined) shutdown.add("relay", () => stopRelay(config, { front, relays }));
+  const relayPort =
+    relay === null
+      ? ((await relays?.start()) ?? null)
+      : await listen(relay.server, config.relayPort, config.host, "RELAY_PORT");
+  if (relay !== null) shutdown.add("relay", () => stopRelay(config, { front, relay }));
   const host = ["0.0.0.0", "::"].includes(config.host) ? "localhost" : config.host;
   return { apiUrl: `http://${host}:${port}`, relayUrl: relayPort === null ? null : `http://${host}:${relayPort}` };
+}
+
+interface Serving {
+  readonly front: Front | null;
+  readonly relay?: RelayServer;
+  readonly relays?: RelayProcesses;
+}
+
+async function stopRelay(config: Config, { front, relay, relays }: Serving): Promise<void> {
+  relay?.startDraining();
+  front?.startDraining();
+  await relay?.stop(config.drainGraceMs);
+  await relays?.stop();
+}
+
+async function openFront(config: Config, edges: Edges): Promise<Front> {
+  return config.roles.includes("api") ? openApi(config, edges) : openHealth(edges);
 }
 
 async function openApi(config: Config, { services, log, metrics, identity }: Edges) {

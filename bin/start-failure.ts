@@ -19,6 +19,8 @@ const refusals: readonly (readonly [code: RegExp, remedy: string])[] = [
 /** `databaseUrl` is what the configuration says; without it the database is ours, and its faults explain themselves. */
 export function startFailure(error: unknown, databaseUrl: string | undefined): string {
   const { code, message, stack } = failureOf(error);
+  // A child's own words, which were made here.
+  if (code === "CHILD_FAILED") return message;
   if (selfExplaining.has(code)) return `Cannot start: ${message}`;
   const database = databaseUrl === undefined ? "the embedded PostgreSQL" : withoutPassword(databaseUrl);
   const remedy = refusals.find(([sign]) => sign.test(code))?.[1];

@@ -19,6 +19,7 @@ async function main(): Promise<void> {
         database: `${exergy.database} at ${withoutPassword(exergy.databaseUrl)}`,
         ...(exergy.database === "embedded" ? { data: config.dataDirectory } : {}),
         roles: config.roles.join(","),
+        ...(config.roles.includes("relay") ? { relayProcesses: config.relay.processes } : {}),
         bus: exergy.bus,
         ...(config.roles.includes("api")
           ? { graphql: `${exergy.apiUrl}/graphql` }

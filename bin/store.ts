@@ -15,6 +15,10 @@ export interface Store {
   readonly migrated: readonly string[];
 }
 
+const CONNECTIONS_MAX = 100;
+/** Beside its share of DATABASE_POOL_MAX: for settlements, for leases, and some of tenants. */
+const CONNECTIONS_PER_RELAY = 6;
+
 /** Connected and migrated. Errors: EmbeddedPostgresError, those of pg. */
 export async function openStore(config: Config, log: Log, shutdown: Pick<Shutdown, "add">): Promise<Store> {
   const { url, kind } = await chooseServer(config, log, shutdown);
@@ -36,7 +40,10 @@ async function chooseServer(
   shutdown: Pick<Shutdown, "add">,
 ): Promise<Pick<Store, "url" | "kind">> {
   if (config.databaseUrl !== undefined) return { url: config.databaseUrl, kind: "external" };
-  const embedded = await startEmbeddedPostgres(config.dataDirectory, { log: (line) => log.debug(line) });
+  const embedded = await startEmbeddedPostgres(config.dataDirectory, {
+    log: (line) => log.debug(line),
+    settings: { max_connections: `${CONNECTIONS_MAX + config.relay.processes * CONNECTIONS_PER_RELAY}` },
+  });
   shutdown.add("embedded PostgreSQL", () => embedded.stop());
   return { url: embedded.url, kind: "embedded" };
 }

@@ -126,7 +126,7 @@ export function createServices(platform: Platform, bus: EventBus) {
   const keys = [{ kid: identity.kid, publicKey: createPublicKey(identity.signingKey) }];
   const claims = new Claims({ db, pricing, keys, clock, realClock });
   const version = platform.version ?? "unknown";
-  const processes = new Processes({ instance, roles: config.roles, startedAt: clock.now(), version }, redis);
+  const processes = new Processes({ instance, roles: config.roles, startedAt: clock.now(), version }, redis, bus);
   const system = new System({ processes, db, bus, testClock: platform.testClock ?? null });
   const reconciliation = new Reconciliation({
     db,

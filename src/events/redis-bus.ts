@@ -4,24 +4,17 @@ import { z } from "zod";
 import type { Log } from "../platform/log";
 import { type RedisLink, reasonOf } from "../platform/redis";
 import { type EventBus, MemoryBus } from "./event-bus";
+import { COALESCE_MS, replacingKey } from "./newest-per";
 import { fleetingShapes, isSharedTopic } from "./topic-shapes";
 import type { FleetingTopic, FleetingTopics } from "./topics";
 
 /** Channels, each with a hash tag of its own: a Cluster spreads them over its nodes. All processes must agree on it. */
 const PARTITIONS = 16;
-/** Values of which only the newest matters wait so long for a newer one. */
-const COALESCE_MS = 50;
 /** How often each channel carries something: what was lost at the end of a burst is noticed by then. */
 const BEAT_MS = 5_000;
 /** So many beats of ours that did not come back on a channel are no delay. */
 const DEAF_AFTER_BEATS = 2;
 const SUBSCRIBE_RETRY_MS = 500;
-
-/** Only the newest value of the same key matters to anybody. Topics without a key are sent one by one. */
-const newestPer: { readonly [T in FleetingTopic]?: (payload: FleetingTopics[T]) => string } = {
-  "balance.changed": ({ startupId }) => startupId,
-  "utilization.measured": ({ instance, endpointId }) => `${instance} ${endpointId}`,
-};
 
 const messageShape = z.object({
   /** Which process speaks. */
@@ -87,14 +80,14 @@ export class RedisBus implements EventBus {
   publish<T extends FleetingTopic>(topic: T, payload: FleetingTopics[T]): void {
     this.local.publish(topic, payload);
     if (!isSharedTopic(topic) || this.closed) return;
-    const key = newestPer[topic as T]?.(payload);
-    const { waiting } = this.partitions[partitionOf(key === undefined ? topic : `${topic} ${key}`)]!;
+    const key = replacingKey(topic as T, payload);
+    const { waiting } = this.partitions[partitionOf(key ?? topic)]!;
     if (key === undefined) {
       this.told += 1;
       waiting.set(`${this.told}`, [topic, payload]);
       this.urgent ??= setImmediate(() => this.flush());
     } else {
-      waiting.set(`${topic} ${key}`, [topic, payload]);
+      waiting.set(key, [topic, payload]);
       this.coalescing ??= setTimeout(() => this.flush(), COALESCE_MS).unref();
     }
   }

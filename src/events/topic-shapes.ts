@@ -37,6 +37,15 @@ export const fleetingShapes: { readonly [T in SharedTopic]: z.ZodType<FleetingTo
   "api-key.revoked": z.object({ keyId: z.string() }),
   "clock.moved": z.object({ offsetMs: count }),
   "session.revoked": z.object({ sessionId: z.string() }),
+  "process.announced": z.object({
+    instance: z.string(),
+    roles: z.array(z.enum(["api", "relay", "worker"])),
+    startedAt: z.string(),
+    version: z.string(),
+    sockets: count,
+    subscriptions: count,
+  }),
+  "process.left": z.object({ instance: z.string() }),
   "outbox.published": z.object({ position: big, lsn: big.optional() }),
   "tenant.wrote": z.object({ tenantId: z.string(), lsn: big }),
 };

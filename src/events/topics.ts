@@ -44,6 +44,9 @@ export interface FleetingTopics {
   "clock.moved": { offsetMs: number };
   /** A session ended before its time. */
   "session.revoked": { sessionId: string };
+  /** A process without Redis tells its kin that it lives. */
+  "process.announced": ProcessAnnouncement;
+  "process.left": { instance: string };
   /** In this process alone: messages of others may have been lost, whatever is known by listening is to be read again. */
   "bus.reconnected": Record<string, never>;
   /** The publisher gave new events their place in the durable stream. */
@@ -54,6 +57,15 @@ export interface FleetingTopics {
   };
   /** A tenant's transaction ended here in the database's log: its next read, in whatever process, must show it. */
   "tenant.wrote": { tenantId: string; lsn: string };
+}
+
+export interface ProcessAnnouncement {
+  readonly instance: string;
+  readonly roles: readonly ("api" | "relay" | "worker")[];
+  readonly startedAt: string;
+  readonly version: string;
+  readonly sockets: number;
+  readonly subscriptions: number;
 }
 
 export interface UtilizationMeasurement {

@@ -1,4 +1,5 @@
 /** Reads the environment once, checks it whole and hands out a frozen Config; nobody else reads process.env. */
+import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { parseRedisUrl } from "./redis-url";
@@ -78,6 +79,7 @@ export const environmentSchema = z.object({
   TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
   API_BODY_LIMIT_BYTES: bytes.default(1_048_576),
   RELAY_BODY_LIMIT_BYTES: bytes.default(10_485_760),
+  RELAY_PROCESSES: z.union([z.literal("auto"), z.coerce.number().int().min(1).max(64)]).default(1),
   RELAY_IN_FLIGHT_MAX: z.coerce.number().int().min(1).max(100_000).default(2_000),
   RELAY_KEY_REQUESTS_PER_MINUTE: perMinute.default(600_000),
   RELAY_KEY_TOKENS_PER_MINUTE: perMinute.default(2_000_000_000),
@@ -150,11 +152,14 @@ export interface Config {
   readonly apiBodyLimitBytes: number;
   readonly relay: {
     readonly bodyLimitBytes: number;
+    /** Of one process. */
     readonly inFlightMax: number;
     /** What a key may send that has no limits of its own, and what all keys of an organisation may together. */
     readonly limits: { readonly key: SendingLimits; readonly organisation: SendingLimits };
     /** How long a request waits for a slot when every provider of its model is busy; 0: not at all. */
     readonly queueWaitMs: number;
+    /** How many of them share RELAY_PORT: 1 is this process itself. */
+    readonly processes: number;
   };
   readonly upstream: {
     readonly connectTimeoutMs: number;
@@ -310,6 +315,7 @@ function freeze(env: Environment): Config {
         }),
       }),
       queueWaitMs: env.PROVIDER_QUEUE_WAIT_MS,
+      processes: env.RELAY_PROCESSES === "auto" ? availableParallelism() : env.RELAY_PROCESSES,
     }),
     upstream: Object.freeze({
       connectTimeoutMs: env.UPSTREAM_CONNECT_TIMEOUT_MS,

@@ -1,5 +1,6 @@
 /** One registry of Prometheus metrics per process; label names are part of each metric's type. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { joinMetricTexts } from "./metrics-text";
 
 interface MetricOptions<Label extends string> {
   /** Units last: `…_seconds`, `…_bytes`, `…_total`. */
@@ -24,12 +25,17 @@ export interface Metrics {
   histogram<Label extends string = never>(options: HistogramOptions<Label>): Histogram<Label>;
   /** What a scrape is answered with. */
   text(): Promise<string>;
+  /** Texts of other processes, which a scrape of this one is answered with as well. */
+  alsoOf(others: () => Promise<readonly string[]>): void;
   contentType: string;
   registry: Registry;
 }
 
-export function createMetrics(): Metrics {
+/** `process`: of several that are scraped together, which this one is. */
+export function createMetrics({ process }: { process?: number } = {}): Metrics {
   const registry = new Registry();
+  if (process !== undefined) registry.setDefaultLabels({ process: `${process}` });
+  let others = async (): Promise<readonly string[]> => [];
   collectDefaultMetrics({ register: registry });
   const base = <Label extends string>({ name, help, labels = [] }: MetricOptions<Label>) => ({
     name,
@@ -41,7 +47,13 @@ export function createMetrics(): Metrics {
     counter: (options) => new Counter(base(options)),
     gauge: (options) => createGauge(base(options), options.read),
     histogram: (options) => new Histogram({ ...base(options), buckets: [...options.buckets] }),
-    text: () => registry.metrics(),
+    async text() {
+      const [own, theirs] = await Promise.all([registry.metrics(), others()]);
+      return joinMetricTexts([own, ...theirs]);
+    },
+    alsoOf(read) {
+      others = read;
+    },
     contentType: registry.contentType,
     registry,
   };

@@ -63,6 +63,11 @@ export class Program {
     return this.remains().map(({ line }) => line);
   }
 
+  /** Process ids of what it started of our own kind. */
+  children(): number[] {
+    return live().flatMap(({ pid, line }) => (line.includes(this.title) && pid !== this.child.pid ? [pid] : []));
+  }
+
   /** For afterEach: ends it, and whatever a failed test left of it. */
   async clear(): Promise<void> {
     this.child.kill("SIGKILL");

@@ -1,0 +1,231 @@
+/** Several relay processes behind one port, on one machine without Redis: the money is right, no death is noticed for long, all of them drain. */
+import { randomBytes } from "node:crypto";
+import { mkdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ApiKeyRevokeDocument, CreditBlockDocument, ProcessesDocument } from "../../codegen/generated/graphql";
+import { UsageRecord } from "../../entities/usage-record";
+import { encodeId } from "../../schema/node";
+import { TEMPLATE_TOKENS_MAX } from "../../src/metering/usage-bounds";
+import { newId } from "../../src/platform/ids";
+import { priceNanoCredit } from "../../src/pricing/quote";
+import { Program } from "../demo/program";
+import { apiClient } from "../support/api-client";
+import { until } from "../support/leftovers";
+import { type RawExchange, send } from "../support/raw-request";
+import { ISSUER, openRelayWorld, type RelayWorld, type WorldProvider, type WorldStartup } from "../support/relay-world";
+import { completion, delta, httpAnswer, type ScriptedRequest, streamHead } from "../support/scripted-provider";
+
+jest.setTimeout(120_000);
+
+const MODEL = "acme/scripted";
+const messages = [{ role: "user" as const, content: "How many are you?" }];
+const promptTokens = Buffer.byteLength(JSON.stringify(messages)) + TEMPLATE_TOKENS_MAX;
+const home = join(tmpdir(), `exergy-processes-${randomBytes(6).toString("hex")}`);
+
+let world: RelayWorld;
+let provider: WorldProvider;
+let program: Program;
+let api: string;
+let relay: string;
+
+beforeAll(async () => {
+  mkdirSync(home);
+  world = await openRelayWorld({
+    relays: 0,
+    providers: [{ model: MODEL, scripted: true }],
+    secretsDirectory: join(home, "secrets"),
+  });
+  provider = world.providers[0]!;
+  await world.services.routing.refresh();
+});
+beforeEach(async () => {
+  program = new Program("start", {
+    directory: home,
+    environment: {
+      PORT: "0",
+      RELAY_PORT: "0",
+      RELAY_PROCESSES: "2",
+      DATABASE_URL: world.databaseUrl,
+      SECRETS_DIR: join(home, "secrets"),
+      PUBLIC_URL: ISSUER,
+      ALLOW_LOOPBACK_UPSTREAMS: "true",
+      DRAIN_GRACE_MS: "10000",
+    },
+  });
+  await program.says("Exergy is up");
+  const up = JSON.parse(program.stdout.split("\n").find((line) => line.includes("Exergy is up"))!) as Up;
+  api = new URL(up.graphql).origin;
+  relay = new URL(up.relay).origin;
+  expect(up).toMatchObject({ bus: "among its processes", relayProcesses: 2 });
+});
+afterEach(async () => {
+  await program.clear();
+});
+afterAll(async () => {
+  await world.stop();
+  rmSync(home, { recursive: true, force: true });
+});
+
+interface Up {
+  readonly graphql: string;
+  readonly relay: string;
+}
+
+const ask = (startup: WorldStartup, body: object = {}) =>
+  send(relay, { secret: startup.secret, body: { model: MODEL, messages, max_tokens: 100, ...body } });
+const answering =
+  (text = "Hi") =>
+  ({ socket }: ScriptedRequest) =>
+    void socket.write(httpAnswer("200 OK", completion(text)));
+const recordsOf = (startup: WorldStartup) =>
+  world.db.source.getRepository(UsageRecord).findBy({ startupId: startup.id });
+const leases = () => world.rows<{ instance: string }>("SELECT DISTINCT instance FROM lease WHERE state = 'ACTIVE'");
+const metrics = async () => (await fetch(`${api}/metrics`)).text();
+
+const relayPids = () => program.children();
+
+function hold(completionTokens: number): bigint {
+  const [route] = world.services.routing.routesOf(MODEL)!;
+  return priceNanoCredit(route!.quote!, { promptTokens, completionTokens });
+}
+
+/** Streams one word, and the rest when the returned function is called. */
+function streamsUntilTold(): () => void {
+  const open: ScriptedRequest[] = [];
+  provider.scripted.play((request) => {
+    request.socket.write(`${streamHead}${delta("one ")}`);
+    open.push(request);
+  });
+  return () => {
+    for (const { socket } of open.splice(0)) socket.end(`${delta("two")}data: [DONE]\n\n`);
+  };
+}
+
+test("two hundred requests at once, on credit for ten, are exactly ten", async () => {
+  const startup = await world.addStartup(10n * hold(100));
+  const waiting: ScriptedRequest[] = [];
+  provider.scripted.play((request) => void waiting.push(request));
+  let refused = 0;
+  const answers = Array.from({ length: 200 }, async () => {
+    const { status } = await ask(startup).answer;
+    if (status === 402) refused += 1;
+    return status;
+  });
+  await until("all two hundred to be decided", () => waiting.length + refused === 200, 60_000);
+  expect({ running: waiting.length, refused }).toEqual({ running: 10, refused: 190 });
+  for (const request of waiting) answering()(request);
+  const statuses = await Promise.all(answers);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(10);
+  const records = await recordsOf(startup);
+  expect(records).toHaveLength(10);
+  const { spentNanoCredit } = await world.services.ledger.balance(startup.id);
+  expect(spentNanoCredit).toBe(records.reduce((sum, record) => sum + record.chargeNanoCredit, 0n));
+  await world.expectBooksBalance();
+
+  const text = await metrics();
+  const served = [...text.matchAll(/^exergy_relay_requests_total\{.*process="(\d)"\} (\d+)$/gm)];
+  expect(new Set(served.map(([, process]) => process))).toEqual(new Set(["1", "2"]));
+  expect(served.reduce((sum, [, , count]) => sum + Number(count), 0)).toBe(200);
+  expect(text.match(/^# TYPE exergy_relay_requests_total counter$/gm)).toHaveLength(1);
+  expect(text).toMatch(/^exergy_relay_processes 2$/m);
+});
+
+test("a process that is killed under load costs its own requests alone: the port serves on, and nothing is left stranded", async () => {
+  const startup = await world.addStartup();
+  const finish = streamsUntilTold();
+  const before = Array.from({ length: 40 }, () => ask(startup, { stream: true }));
+  await Promise.all(before.map((exchange) => exchange.sees("one ")));
+  const [victim] = relayPids();
+  process.kill(victim!, "SIGKILL");
+  const cut = await untilBroken(before);
+  expect(cut.length).toBeGreaterThan(0);
+  expect(cut.length).toBeLessThan(40);
+
+  provider.scripted.play(answering());
+  for (let i = 0; i < 20; i++) expect((await ask(startup).answer).status).toBe(200);
+  await program.says(/a process took the place of one that ended/);
+  expect(relayPids()).toHaveLength(2);
+  expect(await metrics()).toMatch(/^exergy_relay_process_deaths 1$/m);
+
+  finish();
+  const survivors = before.filter((exchange) => !cut.includes(exchange));
+  for (const { answer } of survivors) expect((await answer).text).toContain("[DONE]");
+  program.child.kill("SIGTERM");
+  expect(await program.ended).toEqual({ code: 0, signal: null });
+  // The dead one's lease is swept when its time is over, by whichever worker there is: here by nobody else's.
+  await until(
+    "the lease of the dead",
+    async () => (await world.services.recall.sweep()) > 0 || !(await leases()).length,
+    20_000,
+  );
+  // What the first requests held in the ledger itself, before there was a lease, ends with their longest time.
+  await world.services.metering.sweepExpiredHolds(new Date(Date.now() + 3_600_000));
+  const balance = await world.services.ledger.balance(startup.id);
+  expect(balance.heldNanoCredit).toBe(0n);
+  expect(balance.availableNanoCredit + balance.spentNanoCredit).toBe(balance.issuedNanoCredit);
+  expect(await recordsOf(startup)).toHaveLength(20 + survivors.length);
+  await world.expectBooksBalance();
+});
+
+test("SIGTERM drains all of them: no stream is cut, everything is settled", async () => {
+  const startup = await world.addStartup();
+  const finish = streamsUntilTold();
+  const streams = Array.from({ length: 40 }, () => ask(startup, { stream: true }));
+  await Promise.all(streams.map((exchange) => exchange.sees("one ")));
+  program.child.kill("SIGTERM");
+  await until("the drain", async () => (await fetch(`${api}/readyz`)).status === 503);
+  finish();
+  for (const { answer } of streams) expect(await answer).toMatchObject({ status: 200, broken: false });
+  expect(await program.ended).toEqual({ code: 0, signal: null });
+  expect(program.left()).toEqual([]);
+  expect(await recordsOf(startup)).toHaveLength(40);
+  expect(await leases()).toEqual([]);
+  await world.expectBooksBalance();
+});
+
+test("what is done at the API reaches all of them: a block calls their leases back, a revoked key is refused", async () => {
+  const startup = await world.addStartup();
+  provider.scripted.play(answering());
+  await until("both to have borrowed", async () => {
+    await Promise.all(Array.from({ length: 20 }, () => ask(startup).answer));
+    return (await leases()).length === 2;
+  });
+  const { secret } = await world.services.accounts.createApiKey(world.operator, {
+    organisationId: world.operator.organisationId,
+    name: "test",
+    scopes: ["READ", "WRITE", "ADMIN"],
+  });
+  const operator = apiClient(api, secret);
+  const known = () => operator.read(ProcessesDocument).then(({ processes }) => processes.length);
+  await until("each to be known", async () => (await known()) === 3, 10_000);
+
+  const input = { target: { startupId: encodeId("Startup", startup.id) }, reason: "DEFAULT_RISK" };
+  const began = performance.now();
+  const { creditBlock } = await operator.read(CreditBlockDocument, { input: input as never, idempotencyKey: newId() });
+  expect(creditBlock.userErrors).toEqual([]);
+  // Without the bus they would have heard at their next beat, up to a second later each.
+  expect(performance.now() - began).toBeLessThan(5_000);
+  expect((await ask(startup).answer).status).toBe(402);
+
+  const other = await world.addStartup();
+  for (let i = 0; i < 20; i++) expect((await ask(other).answer).status).toBe(200);
+  await operator.read(ApiKeyRevokeDocument, { input: { id: encodeId("ApiKey", other.keyId) } as never });
+  await until(
+    "the key to be refused by both",
+    async () => {
+      const statuses = await Promise.all(Array.from({ length: 20 }, async () => (await ask(other).answer).status));
+      return statuses.every((status) => status === 401);
+    },
+    5_000,
+  );
+});
+
+/** Those that broke off, once no more do. */
+async function untilBroken(exchanges: readonly RawExchange[]): Promise<RawExchange[]> {
+  const broken = new Set<RawExchange>();
+  for (const exchange of exchanges) void exchange.answer.then(({ broken: is }) => is && broken.add(exchange));
+  await until("a broken stream", () => broken.size > 0);
+  await new Promise((resolve) => setImmediate(resolve));
+  return [...broken];
+}
