@@ -26,6 +26,7 @@ import { openSecrets } from "../src/platform/secrets";
 import type { Shutdown } from "../src/platform/shutdown";
 import { OffsetClock } from "../src/platform/test-clock";
 import { createRelayServer, type RelayServer } from "../src/relay/server";
+import type * as TelemetryModule from "../src/relay/telemetry";
 import { createServices, type Services } from "../src/services";
 import { readOffsetMs, TimeWasMoved } from "../src/system/clock-offset";
 import { openRelayIdentity, type RelayIdentity } from "../src/upstreams/identity";
@@ -214,13 +215,13 @@ interface Front {
 }
 
 async function openEdges(config: Config, edges: Edges): Promise<Pick<Exergy, "apiUrl" | "relayUrl">> {
-  const { shutdown, services, log, metrics, clock, relays, parent } = edges;
+  const { shutdown, services, metrics, relays, parent } = edges;
   metrics.gauge({
     name: "exergy_processes",
     help: "Processes of the system that this one knows of.",
     read: () => services.processes.known,
   });
-  const relay = config.roles.includes("relay") ? createRelayServer({ ...services, config, clock, log }, metrics) : null;
+  const relay = config.roles.includes("relay") ? openRelay(config, edges) : null;
   const front = parent === undefined ? await openFront(config, edges) : null;
   const port = front === null ? 0 : await listen(front.server, config.port, config.host, "PORT");
   if (front !== null) shutdown.add("API", () => front.stop());
@@ -233,6 +234,16 @@ async function openEdges(config: Config, edges: Edges): Promise<Pick<Exergy, "ap
   if (relay !== null) shutdown.add("relay", () => stopRelay(config, { front, relay }));
   const host = ["0.0.0.0", "::"].includes(config.host) ? "localhost" : config.host;
   return { apiUrl: `http://${host}:${port}`, relayUrl: relayPort === null ? null : `http://${host}:${relayPort}` };
+}
+
+function openRelay(config: Config, { services, clock, log, metrics, shutdown }: Edges): RelayServer {
+  const dependencies = { ...services, config, clock, log };
+  if (config.otlpEndpoint === undefined) return createRelayServer(dependencies, metrics);
+  // Loaded only where it is wanted: its packages take 17 MB and some tenths of a second.
+  const { openTelemetry } = require("../src/relay/telemetry") as typeof TelemetryModule;
+  const telemetry = openTelemetry({ endpoint: config.otlpEndpoint, version, log });
+  shutdown.add("telemetry", () => telemetry.close());
+  return createRelayServer({ ...dependencies, watchers: [telemetry.watch] }, metrics);
 }
 
 interface Serving {

@@ -157,6 +157,11 @@ export class Metering {
     return this.leases.returnAll();
   }
 
+  /** Holds, settlements and lease acts that wait for the next commit, for the metrics. */
+  get queuedWrites(): number {
+    return this.queue.queued;
+  }
+
   get leaseFigures(): LeaseFigures {
     return this.leases.figures;
   }

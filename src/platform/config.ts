@@ -69,6 +69,7 @@ export const environmentSchema = z.object({
   DATABASE_POOL_MAX: z.coerce.number().int().min(2).max(200).default(12),
   REDIS_URL: redisUrl.optional(),
   LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   ALLOW_LOOPBACK_UPSTREAMS: flag.default(false),
   OIDC_ISSUER: z.url({ protocol: /^https?$/ }).optional(),
   OIDC_AUDIENCE: z.string().min(1).max(500).optional(),
@@ -139,6 +140,8 @@ export interface Config {
   readonly databasePoolMax: number;
   readonly redisUrl: string | undefined;
   readonly logLevel: Environment["LOG_LEVEL"];
+  /** Where traces and metrics of OpenTelemetry go, without `/v1/…`; undefined: there are none. */
+  readonly otlpEndpoint: string | undefined;
   readonly allowLoopbackUpstreams: boolean;
   /** Whose tokens people log in with, and for whom they must be made out. */
   readonly identityProvider: { readonly issuer: string; readonly audience: string } | null;
@@ -288,6 +291,7 @@ function freeze(env: Environment): Config {
     databasePoolMax: env.DATABASE_POOL_MAX,
     redisUrl: env.REDIS_URL,
     logLevel: env.LOG_LEVEL,
+    otlpEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT,
     allowLoopbackUpstreams: env.ALLOW_LOOPBACK_UPSTREAMS,
     identityProvider:
       env.OIDC_ISSUER === undefined ? null : Object.freeze({ issuer: env.OIDC_ISSUER, audience: env.OIDC_AUDIENCE! }),

@@ -1,6 +1,7 @@
 /** One registry of Prometheus metrics per process; label names are part of each metric's type. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { joinMetricTexts } from "./metrics-text";
+import { Distribution, Tally } from "./tallies";
 
 interface MetricOptions<Label extends string> {
   /** Units last: `…_seconds`, `…_bytes`, `…_total`. */
@@ -12,6 +13,8 @@ interface MetricOptions<Label extends string> {
 interface GaugeOptions<Label extends string> extends MetricOptions<Label> {
   /** Asked at each scrape, for values that are cheaper to read than to follow. */
   read?: () => number;
+  /** The same for one with labels: all series that there are at the moment. */
+  readAll?: () => Iterable<readonly [labels: Record<Label, string>, value: number]>;
 }
 
 interface HistogramOptions<Label extends string> extends MetricOptions<Label> {
@@ -23,6 +26,10 @@ export interface Metrics {
   counter<Label extends string = never>(options: MetricOptions<Label>): Counter<Label>;
   gauge<Label extends string = never>(options: GaugeOptions<Label>): Gauge<Label>;
   histogram<Label extends string = never>(options: HistogramOptions<Label>): Histogram<Label>;
+  /** A counter for what happens at every request. */
+  tally<Label extends string>(options: MetricOptions<Label>): Tally<Label>;
+  /** A histogram for what happens at every request. */
+  distribution(options: HistogramOptions<never>): Distribution;
   /** What a scrape is answered with. */
   text(): Promise<string>;
   /** Texts of other processes, which a scrape of this one is answered with as well. */
@@ -45,7 +52,9 @@ export function createMetrics({ process }: { process?: number } = {}): Metrics {
   });
   return {
     counter: (options) => new Counter(base(options)),
-    gauge: (options) => createGauge(base(options), options.read),
+    gauge: (options) => createGauge(base(options), options),
+    tally: ({ name, help, labels = [] }) => registered(registry, new Tally(name, help, labels)),
+    distribution: ({ name, help, buckets }) => registered(registry, new Distribution(name, help, buckets)),
     histogram: (options) => new Histogram({ ...base(options), buckets: [...options.buckets] }),
     async text() {
       const [own, theirs] = await Promise.all([registry.metrics(), others()]);
@@ -61,9 +70,20 @@ export function createMetrics({ process }: { process?: number } = {}): Metrics {
 
 function createGauge<Label extends string>(
   base: { name: string; help: string; labelNames: readonly Label[]; registers: Registry[] },
-  read: (() => number) | undefined,
+  { read, readAll }: Pick<GaugeOptions<Label>, "read" | "readAll">,
 ): Gauge<Label> {
-  if (!read) return new Gauge(base);
-  const gauge: Gauge<Label> = new Gauge({ ...base, collect: () => gauge.set(read()) });
+  if (!read && !readAll) return new Gauge(base);
+  const collect = () => {
+    if (read) return gauge.set(read());
+    gauge.reset();
+    for (const [labels, value] of readAll!()) gauge.set(labels as never, value);
+  };
+  const gauge: Gauge<Label> = new Gauge({ ...base, collect });
   return gauge;
+}
+
+/** A registry asks of a metric no more than Tally and Distribution have; its type names the classes of prom-client. */
+function registered<Metric extends Tally<string> | Distribution>(registry: Registry, metric: Metric): Metric {
+  registry.registerMetric(metric as unknown as Counter);
+  return metric;
 }

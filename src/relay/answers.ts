@@ -55,6 +55,8 @@ export class StreamAnswer implements Answer {
       passUsage: boolean;
       /** Called once, before the first byte goes out. */
       onCommit: () => void;
+      /** Called for every arrival that brought content. */
+      onContent: () => void;
     },
   ) {
     const { readData, eventBytesMax, preambleBytesMax } = options.operation.stream;
@@ -64,11 +66,13 @@ export class StreamAnswer implements Answer {
 
   accept(chunk: Buffer): boolean {
     let keepsUp = true;
+    const before = this.delivered.contentChunks;
     for (const event of this.scanner.push(chunk)) {
       if (!this.take(event)) keepsUp = false;
       // The answer is whole; what follows it is no part of it, and no reason to call it broken.
       if (this.complete) break;
     }
+    if (this.delivered.contentChunks > before) this.options.onContent();
     return keepsUp;
   }
 

@@ -8,6 +8,8 @@ export class ClientConnection {
   gone = false;
   /** On the clock of performance.now(). */
   lastWriteMs: number | null = null;
+  /** Bytes that were written to it. */
+  written = 0;
   private onGone: (() => void) | null = null;
   private onDrain: (() => void) | null = null;
   private stall: NodeJS.Timeout | null = null;
@@ -48,6 +50,7 @@ export class ClientConnection {
   write(bytes: Buffer | string): boolean {
     if (this.gone) return true;
     this.lastWriteMs = performance.now();
+    this.written += bytes.length;
     if (this.response.write(bytes)) return true;
     this.stall ??= setTimeout(() => {
       this.response.destroy();

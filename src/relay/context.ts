@@ -13,6 +13,7 @@ import type { AdmissionMetrics } from "./admission-metrics";
 import type { KeepAliveIntervals } from "./keep-alive";
 import type { RelayLimits } from "./limits/limits";
 import type { RelayMetrics } from "./metrics";
+import type { Watcher } from "./observation";
 import type { RetryBudget } from "./retry-budget";
 import type { ServedOperations } from "./served-operations";
 
@@ -30,6 +31,8 @@ export interface RelayDependencies {
   readonly keepAlive?: KeepAliveIntervals;
   /** What several relays share their limits through. */
   readonly redis?: RedisLink | undefined;
+  /** Told of each admitted request when it is over, besides the metrics and the log. */
+  readonly watchers?: readonly Watcher[];
 }
 
 export interface RelayContext extends RelayDependencies {
@@ -38,4 +41,6 @@ export interface RelayContext extends RelayDependencies {
   readonly served: ServedOperations;
   readonly admissionMetrics: AdmissionMetrics;
   readonly limits: RelayLimits;
+  /** To be called once for each admitted request. */
+  readonly requestEnded: Watcher;
 }

@@ -13,6 +13,7 @@ import { deliveryOf } from "./delivery";
 import { asDomainError, noAnswer, providersBusy, sendError } from "./errors";
 import { KeepAlive, keepAliveIntervals } from "./keep-alive";
 import { ModelName } from "./model-name";
+import type { Observation, Outcome } from "./observation";
 import type { InferenceRequest } from "./operations/operation";
 import { RoutesOfRequest } from "./routes-of-request";
 import { operationNotServed } from "./served-operations";
@@ -28,6 +29,7 @@ interface ExchangeOptions {
   readonly client: ClientConnection;
   readonly response: ServerResponse;
   readonly startedMs: number;
+  readonly seen: Observation;
 }
 
 export class Exchange {
@@ -44,6 +46,7 @@ export class Exchange {
   }
 
   async run(): Promise<void> {
+    this.observeAdmission();
     this.relay.retryBudget.requestBegan();
     const { client, request } = this.options;
     const { keepAlive = keepAliveIntervals } = this.relay;
@@ -67,6 +70,7 @@ export class Exchange {
     } catch (error) {
       // A fault of ours on the way must not leave credit set aside until the sweep.
       await this.release().catch(() => undefined);
+      this.observeEnd("internal");
       throw error;
     }
     await this.giveUp();
@@ -82,8 +86,10 @@ export class Exchange {
       : new BufferedAnswer(request.operation, new ModelName(admission.model));
     const came = await this.dispatch(route, number, answer).finally(() => routing.attemptEnded(route));
     const end = this.asFailure(came, route);
-    const durationMs = Math.round(performance.now() - beganMs);
-    this.attempts.push({ endpointId: route.endpointId, result: resultOf(end), durationMs });
+    const endedMs = performance.now();
+    const result = resultOf(end);
+    this.options.seen.attempts.push({ result, beganMs, endedMs });
+    this.attempts.push({ endpointId: route.endpointId, result, durationMs: Math.round(endedMs - beganMs) });
     if (end.kind === "FAILED" || end.kind === "CUT") {
       routing.failed(route, end.failure, end.kind === "FAILED" ? end.retryAfterMs : undefined);
       this.relay.metrics.attemptFailures.inc({ cause: end.failure });
@@ -154,7 +160,7 @@ export class Exchange {
   }
 
   private streamAnswer(): StreamAnswer {
-    const { admission, client, request, startedMs } = this.options;
+    const { admission, client, request, seen } = this.options;
     const beganMs = performance.now();
     return new StreamAnswer({
       operation: request.operation,
@@ -165,9 +171,9 @@ export class Exchange {
       onCommit: () => {
         // What earlier attempts took is the marketplace's time, not this provider's.
         this.ttftMs = Math.round(performance.now() - beganMs);
-        this.relay.metrics.firstToken.observe((performance.now() - startedMs) / 1000);
         this.open();
       },
+      onContent: () => this.relay.metrics.content(seen),
     });
   }
 
@@ -213,6 +219,7 @@ export class Exchange {
         "x-request-id": admission.requestId,
       });
       response.end(answer.body);
+      this.options.client.written += answer.body.length;
     }
     this.finish(this.attempts.length > 1 ? "REROUTED" : "SERVED", route, "completed");
   }
@@ -261,7 +268,8 @@ export class Exchange {
   }
 
   private async settle(route: Route, answer: RelayAnswer, outcome: UsageOutcome): Promise<void> {
-    const { admission, request, startedMs } = this.options;
+    const { admission, request, startedMs, seen } = this.options;
+    const settlingMs = performance.now();
     const delivery = deliveryOf(admission, request, route, answer.delivered, {
       outcome,
       attempts: this.attempts.length,
@@ -274,13 +282,17 @@ export class Exchange {
       this.relay.log.warn(evidence, "reported usage is outside what the relay saw");
     }
     const { permit } = admission;
+    const { promptTokens, completionTokens } = delivery.usage;
     try {
       const { gpuNanos } = await this.relay.metering.settle(delivery);
+      seen.settleMs = performance.now() - settlingMs;
+      seen.promptTokens = promptTokens;
+      seen.completionTokens = completionTokens;
       this.relay.routing.delivered(route, gpuNanos);
-      permit.settle(delivery.usage.promptTokens + delivery.usage.completionTokens);
+      permit.settle(promptTokens + completionTokens);
     } catch (error) {
       // Of an answer that is not charged the client got nothing, unless it was streamed.
-      if (answer.committed) permit.settle(delivery.usage.promptTokens + delivery.usage.completionTokens);
+      if (answer.committed) permit.settle(promptTokens + completionTokens);
       else permit.giveBack();
       throw error;
     }
@@ -312,9 +324,28 @@ export class Exchange {
     );
   }
 
+  private observeAdmission(): void {
+    const { admission, request, seen } = this.options;
+    seen.model = admission.model;
+    seen.streamed = request.stream;
+    seen.maxTokens = admission.maxTokens;
+    seen.admittedMs = performance.now();
+    this.relay.metrics.admitted(seen);
+  }
+
+  private observeEnd(outcome: Outcome): void {
+    const { client, seen } = this.options;
+    // A fault after the end is not another end.
+    if (seen.endedMs > 0) return;
+    seen.outcome = outcome;
+    seen.bytesOut = client.written;
+    seen.endedMs = performance.now();
+    this.relay.requestEnded(seen);
+  }
+
   private finish(outcome: RoutingOutcome, route: Route | null, label: string): void {
     const { admission } = this.options;
-    this.relay.metrics.requests.inc({ outcome: label });
+    this.observeEnd(label);
     this.relay.routing.record({
       requestId: admission.requestId,
       startupId: admission.startupId,

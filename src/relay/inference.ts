@@ -6,6 +6,7 @@ import { authenticate } from "./authenticate";
 import { ClientConnection } from "./client-connection";
 import type { RelayContext } from "./context";
 import { Exchange } from "./exchange";
+import { Observation, operationName } from "./observation";
 import type { Operation } from "./operations/operation";
 
 /** A hold outlives its request's last moment by this much; then the sweep may release it. */
@@ -19,19 +20,27 @@ export async function serveInference(
   requestId: string,
 ): Promise<void> {
   const startedMs = performance.now();
+  const seen = new Observation(requestId, operationName(operation.path), headerOf(request, "traceparent"), startedMs);
   const viewer = await authenticate(relay.accounts, request);
   const allowance = relay.limits.of(viewer);
   try {
+    const readingMs = performance.now();
     const body = await readBody(request, relay.config.relay.bodyLimitBytes);
+    seen.bodyRead(body.length, performance.now() - readingMs);
     const asked = operation.scan(body);
     const client = new ClientConnection(response);
     const holdTtlMs = relay.config.upstream.totalTimeoutMs + HOLD_GRACE_MS;
     const { routing, metering, ledger, metrics, served } = relay;
     const options = { routing, metering, ledger, metrics, served, allowance, holdTtlMs };
     const admission = await admit(options, viewer, asked, requestId);
-    await new Exchange(relay, { request: asked, body, admission, client, response, startedMs }).run();
+    await new Exchange(relay, { request: asked, body, admission, client, response, startedMs, seen }).run();
   } catch (error) {
     allowance.headersTo(response);
     throw error;
   }
+}
+
+function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === "string" ? value : undefined;
 }

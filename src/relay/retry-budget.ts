@@ -7,6 +7,11 @@ const RESERVE_MAX = 20;
 export class RetryBudget {
   private left = RESERVE_MAX;
 
+  /** Repeats that are allowed now, for the metrics. */
+  get remaining(): number {
+    return this.left;
+  }
+
   requestBegan(): void {
     this.left = Math.min(RESERVE_MAX, this.left + SHARE);
   }

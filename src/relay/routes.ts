@@ -5,6 +5,7 @@ import { authenticate } from "./authenticate";
 import type { RelayContext } from "./context";
 import { serveInference } from "./inference";
 import { listModels, oneModel } from "./models";
+import { operationName } from "./observation";
 import { openApiText } from "./openapi/document";
 import { chat } from "./operations/chat";
 import { completions } from "./operations/completions";
@@ -50,6 +51,7 @@ const whole = new Map(Object.entries(routes).filter(([path]) => !path.includes("
 const patterns = Object.entries(routes)
   .filter(([path]) => path.includes("{"))
   .map(([path, methods]) => ({
+    path,
     names: [...path.matchAll(/\{(\w+)\}/g)].map((found) => found[1]!),
     pattern: new RegExp(`^${path.replace("{model}", "(.+)").replaceAll(/\{\w+\}/g, "([^/]+)")}$`),
     methods,
@@ -78,6 +80,13 @@ function methodsOf(path: string): { methods: Methods; params: readonly string[] 
     if (found !== null) return { methods, params: names.map((name, i) => decoded(found[i + 1]!, name)) };
   }
   throw new DomainError("NOT_FOUND", `No route ${path}. The relay serves ${Object.keys(routes).join(", ")}.`);
+}
+
+/** What was asked for, in few words of our own: a path that is no route is `other`. */
+export function operationOf(url: string): string {
+  const path = url.split("?", 1)[0]!;
+  const route = whole.has(path) ? path : patterns.find(({ pattern }) => pattern.test(path))?.path;
+  return route === undefined ? "other" : operationName(route);
 }
 
 function decoded(text: string, name: string): string {

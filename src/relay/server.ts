@@ -9,8 +9,9 @@ import type { RelayContext, RelayDependencies } from "./context";
 import { asDomainError, sendError } from "./errors";
 import { RelayLimits } from "./limits/limits";
 import { createRelayMetrics } from "./metrics";
+import { requestLog } from "./request-log";
 import { RetryBudget } from "./retry-budget";
-import { routeFor } from "./routes";
+import { operationOf, routeFor } from "./routes";
 import { ServedOperations } from "./served-operations";
 
 export interface RelayServer {
@@ -34,13 +35,19 @@ export function createRelayServer(dependencies: RelayDependencies, metrics: Metr
     onRefusal: ({ subject, need }) => admissionMetrics.refusals.inc({ cause: `${subject.kind}_${need}` }),
     onFlight: (result) => admissionMetrics.flights.inc({ result }),
   });
+  const retryBudget = new RetryBudget();
+  const measured = createRelayMetrics(metrics, { ...dependencies, retryBudget });
+  const watchers = [measured.ended, requestLog(dependencies.log), ...(dependencies.watchers ?? [])];
   const relay: RelayContext = {
     ...dependencies,
-    metrics: createRelayMetrics(metrics, dependencies),
-    retryBudget: new RetryBudget(),
+    metrics: measured,
+    retryBudget,
     served: new ServedOperations(),
     admissionMetrics,
     limits,
+    requestEnded(seen) {
+      for (const watcher of watchers) watcher(seen);
+    },
   };
   let draining = false;
   let inFlight = 0;
@@ -105,7 +112,9 @@ function answerFailure(
     return;
   }
   const known = asDomainError(error);
-  if (known.code === "INTERNAL") relay.log.error({ err: error, requestId, path: request.url }, "relay request failed");
-  relay.metrics.requests.inc({ outcome: known.code.toLowerCase() });
+  const operation = operationOf(request.url ?? "/");
+  // Not the URL: what a client puts into it is nobody's business.
+  if (known.code === "INTERNAL") relay.log.error({ err: error, requestId, operation }, "relay request failed");
+  relay.metrics.requests.inc({ operation, outcome: known.code.toLowerCase() });
   sendError(response, requestId, known);
 }

@@ -20,6 +20,14 @@ export function isCoolingDown(live: LiveState, nowMs: number): boolean {
   return nowMs < live.cooldownUntilMs || (live.openedAtMs > 0 && nowMs < live.trialUntilMs);
 }
 
+export type BreakerState = "CLOSED" | "HALF_OPEN" | "OPEN";
+
+/** HALF_OPEN: its pause is over, and no trial has shown yet that it is well. */
+export function breakerState(live: LiveState, nowMs: number): BreakerState {
+  if (live.openedAtMs === 0) return "CLOSED";
+  return nowMs < live.cooldownUntilMs ? "OPEN" : "HALF_OPEN";
+}
+
 /** Counts an attempt in; through a half-open breaker it is the trial, and keeps others out. */
 export function beginAttempt(live: LiveState, nowMs: number): void {
   live.inFlight += 1;

@@ -11,7 +11,15 @@ import type { Log } from "../platform/log";
 import { fetchPage, type Page, type PageRequest } from "../platform/page";
 import type { Pricing } from "../pricing/pricing";
 import type { LiveState, RouteRequest } from "./candidate";
-import { beginAttempt, endAttempt, type FailureKind, recordFailure, recordSuccess } from "./cooldown";
+import {
+  type BreakerState,
+  beginAttempt,
+  breakerState,
+  endAttempt,
+  type FailureKind,
+  recordFailure,
+  recordSuccess,
+} from "./cooldown";
 import { type Decision, DecisionLog } from "./decision-log";
 import { pick } from "./pick";
 import { type RefusalReason, refusalOf } from "./refusal";
@@ -51,6 +59,12 @@ export interface DecisionFilter {
   readonly outcome?: RoutingOutcome | null;
   readonly from?: Date | null;
   readonly to?: Date | null;
+}
+
+export interface EndpointFigures {
+  readonly endpointId: string;
+  readonly breaker: BreakerState;
+  readonly inFlight: number;
 }
 
 export class Routing {
@@ -177,6 +191,17 @@ export class Routing {
       seen.add(route.endpointId);
       this.dependencies.bus.publish("utilization.measured", { ...this.meter.measure(route, nowMs), at });
     }
+  }
+
+  /** What this process has learnt of each live endpoint, for the metrics. */
+  endpointFigures(): Iterable<EndpointFigures> {
+    const nowMs = this.realClock.nowMs();
+    const figures = new Map<string, EndpointFigures>();
+    for (const { endpointId, endpointState, live } of this.supply.routes) {
+      if (endpointState !== "LIVE" || figures.has(endpointId)) continue;
+      figures.set(endpointId, { endpointId, breaker: breakerState(live, nowMs), inFlight: live.inFlight });
+    }
+    return figures.values();
   }
 
   get droppedDecisions(): number {

@@ -46,7 +46,7 @@ beforeEach(async () => {
       PORT: "0",
       RELAY_PORT: "0",
       RELAY_PROCESSES: "2",
-      DATABASE_URL: world.databaseUrl,
+      DATABASE_URL: world.database.url,
       SECRETS_DIR: join(home, "secrets"),
       PUBLIC_URL: ISSUER,
       ALLOW_LOOPBACK_UPSTREAMS: "true",

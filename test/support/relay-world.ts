@@ -15,11 +15,12 @@ import { type Database, openDatabase } from "../../src/platform/database";
 import { listen } from "../../src/platform/http-server";
 import { newId } from "../../src/platform/ids";
 import { everyMs } from "../../src/platform/jobs";
-import { createLog, type Log } from "../../src/platform/log";
+import { createLog, type Log, type LogLevel } from "../../src/platform/log";
 import { createMetrics, type Metrics } from "../../src/platform/metrics";
 import { openRedis, type RedisLink } from "../../src/platform/redis";
-import type { KeepAliveIntervals } from "../../src/relay/keep-alive";
 import { openSecrets } from "../../src/platform/secrets";
+import type { KeepAliveIntervals } from "../../src/relay/keep-alive";
+import type { Watcher } from "../../src/relay/observation";
 import { createRelayServer, type RelayServer } from "../../src/relay/server";
 import { newLiveState } from "../../src/routing/candidate";
 import { createServices, type Services } from "../../src/services";
@@ -63,6 +64,10 @@ export interface WorldOptions {
   redisUrl?: string;
   /** Where its secrets lie, so that processes of our own may share them; without it they are in memory. */
   secretsDirectory?: string;
+  /** Told of every request that is over, besides metrics and log. */
+  watchers?: readonly Watcher[];
+  /** What of the relays' log is kept in `logged`; warn and above unless told. */
+  logLevel?: LogLevel;
   /** Where the relays reach the database, for example through a proxy that a test can cut. */
   relayDatabaseUrl?: (url: string) => Promise<string>;
 }
@@ -105,7 +110,7 @@ export class RelayWorld {
   readonly clock = new ShiftedClock();
   readonly providers: WorldProvider[] = [];
   readonly relays: WorldRelay[] = [];
-  /** Lines of the relays' log, level warn and above. */
+  /** Lines of the relays' log. */
   readonly logged: string[] = [];
   /** Not a relay's: its own pool, for setting up and looking on. */
   services!: Services;
@@ -114,7 +119,7 @@ export class RelayWorld {
   private facilityId!: string;
   private partner!: Viewer;
   private readonly agent = new Agent({ keepAliveTimeout: 1_000 });
-  private readonly log: Log = createLog({ level: "warn", write: (line) => void this.logged.push(line) });
+  private readonly log: Log;
 
   /** As the global one, on sockets that stop() closes. */
   readonly fetch = (url: unknown, init: unknown): Promise<Response> =>
@@ -125,7 +130,9 @@ export class RelayWorld {
     readonly database: { url: string; drop(): Promise<void> },
     private readonly secrets: { identity: RelayIdentity; pepper: Buffer; sealingKey: Buffer },
     private readonly options: WorldOptions,
-  ) {}
+  ) {
+    this.log = createLog({ level: options.logLevel ?? "warn", write: (line) => void this.logged.push(line) });
+  }
 
   get identity(): RelayIdentity {
     return this.secrets.identity;
@@ -334,10 +341,10 @@ export class RelayWorld {
     const services = this.servicesOn(db, config);
     await services.routing.refresh();
     const metrics = createMetrics();
-    const { keepAlive, redisUrl } = this.options;
-    const pauses = keepAlive === undefined ? {} : { keepAlive };
+    const { keepAlive, redisUrl, watchers = [] } = this.options;
+    const given = { watchers, ...(keepAlive === undefined ? {} : { keepAlive }) };
     const redis = redisUrl === undefined ? undefined : openRedis(redisUrl, this.log, "relay-world");
-    const around = { clock: this.clock, log: this.log, redis, ...pauses };
+    const around = { clock: this.clock, log: this.log, redis, ...given };
     const relay = createRelayServer({ ...services, config, ...around }, metrics);
     const port = await listen(relay.server, 0, "127.0.0.1");
     const beat = everyMs("metering.beat", LEASE_BEAT_MS, () => services.metering.beatLeases(), { log: this.log });
