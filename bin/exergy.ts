@@ -9,6 +9,7 @@ import { MemoryBus } from "../src/events/event-bus";
 import { FamilyBus } from "../src/events/family-bus";
 import { RedisBus } from "../src/events/redis-bus";
 import { watchBlocks } from "../src/funding/block-metrics";
+import { watchCoverage } from "../src/funding/coverage-metrics";
 import { startJobs } from "../src/jobs";
 import { watchLedger } from "../src/ledger/ledger-metrics";
 import { type Clock, systemClock } from "../src/platform/clock";
@@ -28,6 +29,7 @@ import { OffsetClock } from "../src/platform/test-clock";
 import { createRelayServer, type RelayServer } from "../src/relay/server";
 import type * as TelemetryModule from "../src/relay/telemetry";
 import { createServices, type Services } from "../src/services";
+import { watchSla } from "../src/sla/sla-metrics";
 import { readOffsetMs, TimeWasMoved } from "../src/system/clock-offset";
 import { openRelayIdentity, type RelayIdentity } from "../src/upstreams/identity";
 import { subscriptionClasses } from "../subscriptions";
@@ -103,9 +105,10 @@ export async function startExergy(given: Config, log: Log, shutdown: Closing, pa
   });
   if (config.roles.includes("relay")) await services.routing.refresh();
   watchBlocks(metrics, services.blocks);
-  if (config.roles.includes("worker")) watchLedger(metrics, services);
   const leadership = await openLead(config, { url: store.url, log, metrics, shutdown });
-  const jobs = startJobs(services, { config, db, log, leads: () => leadership?.held() ?? false });
+  const leads = () => leadership?.held() ?? false;
+  if (config.roles.includes("worker")) watchBusiness(metrics, services, leads);
+  const jobs = startJobs(services, { config, db, log, leads });
   shutdown.add("jobs", () => jobs.stop());
   const relays =
     relayProcesses > 0 ? openRelayProcesses(given, { log, metrics, bus, databaseUrl: store.url }) : undefined;
@@ -119,6 +122,13 @@ export async function startExergy(given: Config, log: Log, shutdown: Closing, pa
     database: store.kind,
     bus: redis !== undefined ? shared : kin ? "among its processes" : "in process",
   };
+}
+
+/** What is judged by the worker that leads. */
+function watchBusiness(metrics: Metrics, services: Services, leads: () => boolean): void {
+  watchLedger(metrics, services);
+  watchCoverage(metrics, services.funding.coverageWatch, leads);
+  watchSla(metrics, services.sla, leads);
 }
 
 /** Where several processes relay, this one does everything else. */

@@ -95,8 +95,8 @@ export function operationName(path: string): string {
   if (name === undefined) {
     name = path
       .replace(/^\/v1\//, "")
-      .replaceAll(/\W+/g, "_")
-      .replace(/_$/, "");
+      .replaceAll(/\/\{\w+\}/g, "")
+      .replaceAll(/\W+/g, "_");
     names.set(path, name);
   }
   return name;

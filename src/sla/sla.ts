@@ -38,6 +38,7 @@ export class Sla {
   private readonly outbox: Outbox;
   private readonly clock: Clock;
   private readonly counts = new MinuteCounts();
+  private open: ReadonlyMap<SlaBreachKind, number> = new Map();
 
   constructor(dependencies: { db: Database; outbox: Outbox; clock: Clock }) {
     this.db = dependencies.db;
@@ -98,6 +99,12 @@ export class Sla {
         await this.tell(tx, "sla.breach.opened", providers.get(minute.endpointId), breach.id);
       }
     });
+    this.open = await openBreaches(this.db);
+  }
+
+  /** How many promises were broken when this process last judged them, by kind; for the metrics. */
+  get openBreaches(): ReadonlyMap<SlaBreachKind, number> {
+    return this.open;
   }
 
   /** An endpoint that was suspended or retired promises nothing any more: no minute of it will ever close its breach. */
@@ -183,6 +190,16 @@ async function knownBreaches(tx: EntityManager, endpointIds: readonly string[], 
     openedAtMs: openedAt.getTime(),
     closedAtMs: closedAt?.getTime() ?? null,
   }));
+}
+
+const openStatement = {
+  name: "sla-open-breaches",
+  text: "SELECT kind, count(*)::int AS count FROM sla_breach WHERE closed_at IS NULL GROUP BY kind",
+};
+
+async function openBreaches(db: Database): Promise<ReadonlyMap<SlaBreachKind, number>> {
+  const rows = await db.query<{ kind: SlaBreachKind; count: number }>(openStatement, []);
+  return new Map(rows.map(({ kind, count }) => [kind, count]));
 }
 
 function newBreach(kind: SlaBreachKind, minute: StoredMinute): SlaBreach {

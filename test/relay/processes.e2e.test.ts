@@ -40,19 +40,7 @@ beforeAll(async () => {
   await world.services.routing.refresh();
 });
 beforeEach(async () => {
-  program = new Program("start", {
-    directory: home,
-    environment: {
-      PORT: "0",
-      RELAY_PORT: "0",
-      RELAY_PROCESSES: "2",
-      DATABASE_URL: world.database.url,
-      SECRETS_DIR: join(home, "secrets"),
-      PUBLIC_URL: ISSUER,
-      ALLOW_LOOPBACK_UPSTREAMS: "true",
-      DRAIN_GRACE_MS: "10000",
-    },
-  });
+  program = new Program("start", { directory: home, environment: environment() });
   await program.says("Exergy is up");
   const up = JSON.parse(program.stdout.split("\n").find((line) => line.includes("Exergy is up"))!) as Up;
   api = new URL(up.graphql).origin;
@@ -65,6 +53,17 @@ afterEach(async () => {
 afterAll(async () => {
   await world.stop();
   rmSync(home, { recursive: true, force: true });
+});
+
+const environment = () => ({
+  PORT: "0",
+  RELAY_PORT: "0",
+  RELAY_PROCESSES: "2",
+  DATABASE_URL: world.database.url,
+  SECRETS_DIR: join(home, "secrets"),
+  PUBLIC_URL: ISSUER,
+  ALLOW_LOOPBACK_UPSTREAMS: "true",
+  DRAIN_GRACE_MS: "10000",
 });
 
 interface Up {
@@ -219,6 +218,16 @@ test("what is done at the API reaches all of them: a block calls their leases ba
     },
     5_000,
   );
+});
+
+test("a port that is taken is told once, in words, and nothing stays behind", async () => {
+  const port = new URL(relay).port;
+  const second = new Program("start", { directory: home, environment: { ...environment(), RELAY_PORT: port } });
+  expect(await second.ended).toEqual({ code: 1, signal: null });
+  expect(second.stderr).toBe(
+    `Cannot start: port ${port} is in use: set RELAY_PORT to a free one, or stop what listens there\n`,
+  );
+  expect(second.children()).toEqual([]);
 });
 
 /** Those that broke off, once no more do. */
