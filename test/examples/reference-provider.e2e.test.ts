@@ -324,6 +324,44 @@ describe("what is answered", () => {
     expect(bytes).toHaveLength(first.length * 4);
   });
 
+  it("vectors have the dimensions that were asked for, and tokens may stand for texts", async () => {
+    const answer = await json(send("/v1/embeddings", { model: "fast", input: [[1, 2], [3]], dimensions: 8 }));
+    expect(answer.data.map((entry) => entry.embedding)).toEqual([expect.any(Array), expect.any(Array)]);
+    expect(answer.data.every((entry) => entry.embedding.length === 8)).toBe(true);
+    expect(answer.usage).toEqual({ prompt_tokens: 3, total_tokens: 3 });
+  });
+
+  it("completions of several prompts have their endings, those included that are not shown", async () => {
+    const answer = await json(send("/v1/completions", { model: "fast", prompt: ["one", "two"], n: 2, best_of: 3 }));
+    expect(answer.choices).toHaveLength(4);
+    expect(answer.usage).toEqual({ prompt_tokens: 2, completion_tokens: 6 * 16, total_tokens: 2 + 6 * 16 });
+  });
+
+  it("a completion streams what it would say whole, after the prompt if that is to be echoed", async () => {
+    const ask = { model: "fast", prompt: "one", max_tokens: 4, echo: true };
+    const whole = (await json(send("/v1/completions", ask))) as unknown as { choices: [{ text: string }] };
+    const chunks = (await events(send("/v1/completions", { ...ask, stream: true }))) as unknown as (typeof whole)[];
+    expect(chunks.pop()).toBe("[DONE]");
+    expect(chunks.map(({ choices }) => choices[0].text).join("")).toBe(whole.choices[0].text);
+    expect(whole.choices[0].text).toMatch(/^one[A-Z]/);
+  });
+
+  it("a response is told in numbered events, the last of which is the response that is answered whole", async () => {
+    const ask = { model: "fast", input: "Hello", instructions: "Be brief.", max_output_tokens: 4 };
+    const whole = await json(send("/v1/responses", ask));
+    const text = await (await send("/v1/responses", { ...ask, stream: true })).body.text();
+    const told = text
+      .trimEnd()
+      .split("\n\n")
+      .map((event) => JSON.parse(event.split("\ndata: ")[1]!));
+    expect(told.map(({ sequence_number }) => sequence_number)).toEqual(told.map((_, index) => index));
+    const { type, response } = told.at(-1);
+    expect(type).toBe("response.incomplete");
+    const { output, usage, status } = whole as unknown as Record<string, [{ content: unknown }]>;
+    expect(response).toMatchObject({ status, usage, output: [{ content: output![0].content }] });
+    expect(usage).toMatchObject({ input_tokens: 16, output_tokens: 4 });
+  });
+
   it("the list of models names their context", async () => {
     const { data } = await json(send("/v1/models"));
     expect(data.map((model) => [model.id, model.context_length])).toEqual([
