@@ -52,16 +52,17 @@ export async function admit(
 ): Promise<Admission> {
   const model = asked.model;
   if (model === undefined) throw new DomainError("BAD_USER_INPUT", "`model` is required.", { field: "model" });
-  const live = options.routing.routesOf(model)?.filter((route) => route.offeringState === "LIVE") ?? [];
-  if (live.length === 0) {
+  const live = ({ offeringState }: Route) => offeringState === "LIVE";
+  const offered = options.routing.routesOf(model) ?? [];
+  const routes = offered.filter((route) => live(route) && !options.served.refuses(asked.operation, route.offeringId));
+  if (routes.length === 0) {
+    if (offered.some(live)) throw operationNotServed(asked.operation, model);
     throw new DomainError(
       "MODEL_NOT_FOUND",
       `The model \`${model}\` does not exist or is not offered. GET /v1/models lists what is.`,
       { field: "model" },
     );
   }
-  const routes = live.filter((route) => !options.served.refuses(asked.operation, route.offeringId));
-  if (routes.length === 0) throw operationNotServed(asked.operation, model);
   const priced = routes.filter((route) => route.quote !== null);
   const quotes = priced.map((route) => route.quote!);
   if (quotes.length === 0) throw new DomainError("NO_ROUTE", `No price is fixed for \`${model}\` at the moment.`);

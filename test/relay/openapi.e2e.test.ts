@@ -30,6 +30,7 @@ const paths: Paths = openApiDocument.paths;
 const operations = Object.entries(paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
 );
+const ours: Readonly<Record<string, object>> = openApiDocument.components.headers;
 const inference = operations.filter(({ operation }) => operation.tags.includes("Inference"));
 const ajv = new Ajv({ strict: false, allErrors: true }).addSchema(openApiDocument, "doc");
 const pointer = (...keys: readonly string[]) =>
@@ -64,7 +65,11 @@ async function ask(its: Asked, body: unknown, secret = startup.secret) {
   }).answer;
   const described = told(operations.find(({ path, method }) => path === its.path && method === its.method)!, status);
   expect(described).toBeDefined();
-  for (const name of Object.keys(described!.headers ?? {})) expect(headers).toHaveProperty(name);
+  const may = Object.keys(described!.headers ?? {});
+  const must = may.filter((name) => (ours[name] as { required?: true }).required);
+  const sent = Object.keys(headers).filter((name) => /^(x-|retry-)/.test(name) && name !== "x-accel-buffering");
+  expect(sent.filter((name) => !may.includes(name))).toEqual([]);
+  expect(must.filter((name) => !sent.includes(name))).toEqual([]);
   const [type] = headers["content-type"]!.split(";");
   const place = ["paths", its.path, its.method.toLowerCase(), "responses", String(status), "content", type!, "schema"];
   expect(faults(type === "application/json" ? JSON.parse(answer) : answer, ...place)).toEqual([]);

@@ -1,6 +1,6 @@
 /** What may go wrong at a route, out of the one error table: one answer per status, naming the codes that it may have. */
 import { type ErrorCode, errorTable } from "../../platform/errors";
-import { answerHeaders } from "./headers";
+import { answerHeaders, type HeaderName } from "./headers";
 import { type Answer, open, type Schema, schemaRef } from "./shapes";
 
 /** Any route that needs a key: the key, what stands in the path, this server's own state. */
@@ -22,6 +22,7 @@ export const inferenceErrors = [
   "MODEL_NOT_FOUND",
   "OPERATION_NOT_SERVED",
   "INSUFFICIENT_CREDITS",
+  "RATE_LIMIT_EXCEEDED",
   "SETTLEMENT_REFUSED",
   "NO_ROUTE",
   "UPSTREAM_FAILED",
@@ -29,29 +30,30 @@ export const inferenceErrors = [
   "UPSTREAM_TRUNCATED",
 ] as const satisfies readonly ErrorCode[];
 
-export function errorAnswers(codes: readonly ErrorCode[]): Record<string, Answer> {
+/** `more`: headers that the route's errors have beside those of every error. */
+export function errorAnswers(codes: readonly ErrorCode[], more: readonly HeaderName[] = []): Record<string, Answer> {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of codes) {
     const { status } = errorTable[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
   return Object.fromEntries(
-    [...byStatus].sort(([a], [b]) => a - b).map(([status, group]) => [String(status), errorAnswer(group)]),
+    [...byStatus].sort(([a], [b]) => a - b).map(([status, group]) => [String(status), errorAnswer(group, more)]),
   );
 }
 
-function errorAnswer(codes: readonly ErrorCode[]): Answer {
+function errorAnswer(codes: readonly ErrorCode[], more: readonly HeaderName[]): Answer {
   const code: Schema = { enum: codes.map((name) => name.toLowerCase()) };
   const narrowed = { properties: { error: { properties: { code } } } };
   return {
     description: codes.map((name) => `\`${name.toLowerCase()}\`: ${errorTable[name].meaning}`).join("\n\n"),
-    headers: answerHeaders(...(codes.some((name) => errorTable[name].retryable) ? retryable : finalError)),
+    headers: answerHeaders(...(codes.some((name) => errorTable[name].retryable) ? retryable : finalError), ...more),
     content: { "application/json": { schema: { allOf: [schemaRef("Error"), narrowed] } } },
   };
 }
 
 const finalError = ["x-request-id", "x-should-retry"] as const;
-const retryable = [...finalError, "retry-after"] as const;
+const retryable = [...finalError, "retry-after", "retry-after-ms"] as const;
 
 export const errorSchema: Schema = open(
   {

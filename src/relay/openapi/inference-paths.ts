@@ -1,7 +1,7 @@
 /** The routes that go to a provider: of each the fields that the relay reads or changes; all others pass byte for byte. */
 
 import { errorAnswers, everywhere, inferenceErrors } from "./errors";
-import { answerHeaders } from "./headers";
+import { answerHeaders, inferenceHeaders, rateHeaders } from "./headers";
 import { requestSchemas } from "./request-schemas";
 import { open, type PathOperation, type Paths, type Schema, schemaRef } from "./shapes";
 
@@ -57,10 +57,10 @@ function told({ operationId, summary, description, request, answer, stream, exam
     responses: {
       "200": {
         description: "The provider's bytes, with the marketplace's name of the model in the place of its own.",
-        headers: answerHeaders("x-request-id"),
+        headers: answerHeaders(...inferenceHeaders),
         content: { ...whole, ...streamed },
       },
-      ...errorAnswers([...everywhere, ...inferenceErrors]),
+      ...errorAnswers([...everywhere, ...inferenceErrors], rateHeaders),
     },
   };
 }
