@@ -15,7 +15,7 @@ beforeAll(async () => {
   resourcesAreBack = watchResources();
   world = await openRelayWorld({
     relays: 2,
-    providers: [{ tokensPerSecond: 150 }, { model: SLOW, tokensPerSecond: 20 }],
+    providers: [{ tokensPerSecond: 40 }, { model: SLOW, tokensPerSecond: 20 }],
   });
   startup = await world.addStartup();
 });
@@ -49,7 +49,7 @@ it("finishes streams and whole answers in flight, settled, while it refuses new 
   expect((await send(relay.url, { method: "GET", path: "/healthz" }).answer).status).toBe(200);
 
   expect(relay.server.inFlight()).toBe(7);
-  expect(await relay.server.stop(5_000)).toBe(0);
+  expect(await relay.server.stop(10_000)).toBe(0);
   const answers = await Promise.all(running.map(({ answer }) => answer));
   for (const answer of answers.slice(0, 6)) expect(answer.text).toMatch(/data: \[DONE\]\n\n$/);
   expect(JSON.parse(answers[6]!.text).choices[0].finish_reason).toBe("stop");
