@@ -1,11 +1,5 @@
 /** Sends requests and times them: closed loop, a given number of clients, kept-alive connections. */
-import { Pool } from "undici";
-
-export interface Target {
-  readonly url: string;
-  readonly headers: Record<string, string>;
-  readonly tls?: { ca: string; cert: string; key: string };
-}
+import { RawClient, requestTo, type Target } from "./raw-client";
 
 export interface Run {
   readonly requests: number;
@@ -14,78 +8,55 @@ export interface Run {
   readonly latenciesMs: number[];
 }
 
-const CONTENT = Buffer.from('"content":"');
-const EMPTY = Buffer.from('"content":""');
-
-export class Load {
-  private readonly pool: Pool;
-
-  constructor(
-    private readonly target: Target,
-    clients: number,
-  ) {
-    this.pool = new Pool(target.url, {
-      connections: clients,
-      pipelining: 1,
-      ...(target.tls === undefined ? {} : { connect: target.tls }),
-    });
-  }
-
-  /** `clients` loops for `durationMs`; each latency is to the end of the answer, or to its first content with `toContent`. */
-  async run(body: Buffer, options: { clients: number; durationMs: number; toContent?: boolean }): Promise<Run> {
-    const latenciesMs: number[] = [];
-    let failures = 0;
-    const startedMs = performance.now();
-    const client = async () => {
-      while (performance.now() - startedMs < options.durationMs) {
-        const latencyMs = await this.once(body, options.toContent === true);
-        if (latencyMs === null) failures += 1;
-        else latenciesMs.push(latencyMs);
-      }
-    };
-    await Promise.all(Array.from({ length: options.clients }, client));
-    return { requests: latenciesMs.length, failures, seconds: (performance.now() - startedMs) / 1000, latenciesMs };
-  }
-
-  close(): Promise<void> {
-    return this.pool.destroy();
-  }
-
-  private once(body: Buffer, toContent: boolean): Promise<number | null> {
-    return new Promise((resolve) => {
-      const sentMs = performance.now();
-      let ok = false;
-      let contentMs: number | null = null;
-      this.pool.dispatch(
-        {
-          method: "POST",
-          path: "/v1/chat/completions",
-          headers: { "content-type": "application/json", ...this.target.headers },
-          body,
-        },
-        {
-          onRequestStart() {},
-          onResponseStart(_, status) {
-            ok = status === 200;
-          },
-          onResponseData(_, chunk) {
-            if (toContent && contentMs === null && hasContent(chunk)) contentMs = performance.now() - sentMs;
-          },
-          onResponseEnd() {
-            resolve(ok ? (toContent ? contentMs : performance.now() - sentMs) : null);
-          },
-          onResponseError() {
-            resolve(null);
-          },
-        },
-      );
-    });
-  }
+export interface LoadOptions {
+  readonly clients: number;
+  readonly durationMs: number;
+  /** It goes on until there were so many, for ten times as long at most: V8 compiles by calls, not by seconds. */
+  readonly requestsMin?: number;
+  /** Each latency is that to the first content of a stream, not to the end of the answer. */
+  readonly toContent?: boolean;
 }
 
-function hasContent(chunk: Buffer): boolean {
-  for (let at = chunk.indexOf(CONTENT); at !== -1; at = chunk.indexOf(CONTENT, at + 1)) {
-    if (!chunk.subarray(at, at + EMPTY.length).equals(EMPTY)) return true;
+const CONTENT = Buffer.from('"content":"');
+const QUOTE = 0x22;
+
+/** `clients` loops for `durationMs`. An answer that is not whole, or not 200, is a failure and no latency. */
+export async function closedLoop(target: Target, body: string, options: LoadOptions): Promise<Run> {
+  const clients = await RawClient.openMany(target, options.clients);
+  const request = requestTo(target, body);
+  const latenciesMs: number[] = [];
+  let failures = 0;
+  const startedMs = performance.now();
+  const isOver = () => {
+    const forMs = performance.now() - startedMs;
+    const enough = latenciesMs.length >= (options.requestsMin ?? 0) || forMs >= 10 * options.durationMs;
+    return forMs >= options.durationMs && enough;
+  };
+  const loop = async (client: RawClient) => {
+    while (!isOver()) {
+      const sentMs = performance.now();
+      let contentMs: number | null = null;
+      const look = (bytes: Buffer) => {
+        if (contentMs === null && hasContent(bytes)) contentMs = performance.now() - sentMs;
+      };
+      const ok = await client.send(request, options.toContent === true ? look : null);
+      const latencyMs = options.toContent === true ? contentMs : performance.now() - sentMs;
+      if (ok && latencyMs !== null) latenciesMs.push(latencyMs);
+      else {
+        failures += 1;
+        client.close();
+        client = await RawClient.open(target);
+      }
+    }
+    client.close();
+  };
+  await Promise.all(clients.map(loop));
+  return { requests: latenciesMs.length, failures, seconds: (performance.now() - startedMs) / 1000, latenciesMs };
+}
+
+function hasContent(bytes: Buffer): boolean {
+  for (let at = bytes.indexOf(CONTENT); at !== -1; at = bytes.indexOf(CONTENT, at + 1)) {
+    if (bytes[at + CONTENT.length] !== QUOTE) return true;
   }
   return false;
 }

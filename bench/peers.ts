@@ -1,4 +1,4 @@
-/** The peers that the API is measured against: installed beside the bench, at its first run, from a lockfile of their own. */
+/** The peers that the API and the relay are measured against: installed beside the bench, at its first run, from a lockfile of their own. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,7 +9,7 @@ const directory = join(__dirname, "../../bench/peers");
 
 /** Errors: with npm's own words, when the registry cannot be reached. */
 export function installPeers(): void {
-  if (existsSync(join(directory, "node_modules/mercurius"))) return;
+  if (["mercurius", "@portkey-ai/gateway"].every((peer) => existsSync(join(directory, "node_modules", peer)))) return;
   console.error("Installing the peers into bench/peers, this once …");
   const npm = spawnSync("npm", ["ci", "--prefix", directory, "--loglevel=error"], {
     cwd: directory,
@@ -17,5 +17,8 @@ export function installPeers(): void {
   });
   if (npm.status !== 0) throw new Error("the peers could not be installed");
 }
+
+/** A file of a peer. */
+export const peerFile = (path: string): string => join(directory, "node_modules", path);
 
 export const requirePeer = createRequire(join(directory, "package.json"));

@@ -7,7 +7,7 @@ const { target, tls } = JSON.parse(process.argv[2] ?? "{}") as {
   target: string;
   tls: { ca: string; cert: string; key: string };
 };
-const pool = new Pool(target, { connect: { ...tls, noDelay: true }, connections: 256, pipelining: 1 });
+const pool = new Pool(target, { connect: { ...tls, noDelay: true }, connections: 4_096, pipelining: 1 });
 
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
