@@ -38,7 +38,7 @@ async function climb({ target }: Contestant, { quick, rounds }: Setting) {
     const clients = await RawClient.openMany(target, count);
     const request = requestTo(target, bodyOf(`paced ${FRAMES} ${PAUSE_MS}`));
     // Their sockets to the provider are open then: the row is about frames, not about handshakes.
-    await Promise.all(clients.map((client) => client.send(requestTo(target, bodyOf("paced 1 200")))));
+    await Promise.all(clients.map((client) => client.send(requestTo(target, bodyOf("paced 4 100")))));
     const found: Faults[] = [];
     for (let round = 0; round < rounds; round++)
       found.push(sumOf(await Promise.all(clients.map((client) => follow(client, request)))));

@@ -25,6 +25,7 @@ export interface World {
   /** In the order in which they are measured: direct first, the relay last. */
   readonly contestants: readonly Contestant[];
   readonly relay: Entrant;
+  readonly providerPid: number;
   readonly postgres: PostgresFigures;
   readonly directory: string;
 }
@@ -84,12 +85,14 @@ async function open(opening: Opening, peers: readonly string[]): Promise<World> 
   return {
     contestants: [...among, { name: "relay", target: { url, headers }, pid: relay.child.pid ?? null }],
     relay,
+    providerPid: provider.pid,
     postgres: figuresOf(database, postgres.directory),
     directory,
   };
 }
 
 interface Provider {
+  readonly pid: number;
   readonly url: string;
   readonly plainUrl: string;
   readonly caPem: string;
@@ -101,7 +104,8 @@ async function openProvider({ closers }: Opening, identity: Identity): Promise<P
   const options = JSON.stringify({ tls, clientCaPem: identity.ca });
   const entrant = startEntrant(join(__dirname, "entrants/mock-provider.js"), [options], { core: LOAD_CORE });
   closers.push(() => entrant.stop());
-  return { ...(await entrant.next<{ url: string; plainUrl: string }>()), caPem: authority.certPem };
+  const urls = await entrant.next<{ url: string; plainUrl: string }>();
+  return { ...urls, pid: entrant.child.pid!, caPem: authority.certPem };
 }
 
 async function openPeers(
