@@ -31,6 +31,8 @@ export interface World {
 }
 
 export interface PostgresFigures {
+  /** Of the process whose children do the work. */
+  readonly pid: number;
   /** Transactions that wrote, so far. */
   writes(): Promise<number>;
   cpuMicros(): number | null;
@@ -145,6 +147,7 @@ async function openPeers(
 function figuresOf(database: Client, directory: string): PostgresFigures {
   const postmaster = Number(readFileSync(join(directory, "postmaster.pid"), "utf8").split("\n", 1)[0]);
   return {
+    pid: postmaster,
     async writes() {
       const { rows } = await database.query("SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS next");
       return Number(rows[0].next);
