@@ -111,16 +111,26 @@ export class Accounts {
 
   /** Null: no key, or one that is malformed, unknown, revoked or expired. Errors: only the database's. */
   async authenticate(secret: string | undefined): Promise<Viewer | null> {
+    const recognised = this.recognise(secret);
+    if (recognised === null) return null;
+    const known = this.keys.peek(recognised);
+    return known === undefined ? this.keys.resolve(recognised) : known;
+  }
+
+  /** What `authenticateRecognised` asks by, for who sees the same secret again and again. Null: malformed, so nobody's. */
+  recognise(secret: string | undefined): Buffer | null {
     if (secret === undefined || !isWellFormed(secret)) return null;
-    const digest = digestOf(secret, this.pepper);
-    const known = this.keys.peek(digest);
-    return known === undefined ? this.keys.resolve(digest) : known;
+    return digestOf(secret, this.pepper);
   }
 
   /** As authenticate, without waiting; undefined when only the database can tell. */
   authenticateCached(secret: string | undefined): Viewer | null | undefined {
-    if (secret === undefined || !isWellFormed(secret)) return null;
-    return this.keys.peek(digestOf(secret, this.pepper));
+    return this.authenticateRecognised(this.recognise(secret));
+  }
+
+  /** As authenticateCached: what was recognised may have been revoked since. */
+  authenticateRecognised(recognised: Buffer | null): Viewer | null | undefined {
+    return recognised === null ? null : this.keys.peek(recognised);
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Bearer key → the startup that pays. */
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { Accounts } from "../accounts/accounts";
 import type { Viewer } from "../accounts/viewer";
 import { DomainError } from "../platform/errors";
@@ -12,10 +13,23 @@ const bearer = /^bearer +(\S+) *$/i;
 
 /** Errors: UNAUTHENTICATED, FORBIDDEN. Answers without waiting when the key was seen within the last seconds. */
 export function authenticate(accounts: Accounts, request: IncomingMessage): Payer | Promise<Payer> {
-  const secret = bearer.exec(request.headers.authorization ?? "")?.[1];
-  const cached = accounts.authenticateCached(secret);
-  return cached === undefined ? accounts.authenticate(secret).then(mayInfer) : mayInfer(cached);
+  const header = request.headers.authorization ?? "";
+  let last = lastOf.get(request.socket);
+  if (last?.header !== header) {
+    last = { header, recognised: accounts.recognise(secretIn(header)) };
+    lastOf.set(request.socket, last);
+  }
+  const cached = accounts.authenticateRecognised(last.recognised);
+  return cached === undefined ? accounts.authenticate(secretIn(header)).then(mayInfer) : mayInfer(cached);
 }
+
+/**
+ * What the last header of a connection came to: a client sends the same one on it again and again, and recognising a secret
+ * takes 12 µs. Whether it is still good is asked each time.
+ */
+const lastOf = new WeakMap<Socket, { readonly header: string; readonly recognised: Buffer | null }>();
+
+const secretIn = (header: string): string | undefined => bearer.exec(header)?.[1];
 
 function mayInfer(viewer: Viewer | null): Payer {
   if (viewer === null || !isPayer(viewer)) {
