@@ -1,4 +1,4 @@
-/** `npm run bench -- <name> [--quick]`; live also takes `fan-out`, `idle`, `stalled` and `--minutes <n>` for the last. */
+/** `npm run bench -- <name> [--quick]`; relay also takes the names of its rows (bench/relay.ts) and `--peers`; live also takes `fan-out`, `idle`, `stalled` and `--minutes <n>` for the last. */
 import { benchGraphql } from "./graphql";
 import { benchLedger } from "./ledger";
 import { benchLive } from "./live";
