@@ -21,8 +21,6 @@ import { openRedis, type RedisLink } from "../../src/platform/redis";
 import { openSecrets } from "../../src/platform/secrets";
 import type { KeepAliveIntervals } from "../../src/relay/keep-alive";
 import type { Watcher } from "../../src/relay/observation";
-import { openSecrets } from "../../src/platform/secrets";
-import type { KeepAliveIntervals } from "../../src/relay/keep-alive";
 import { createRelayServer, type RelayServer } from "../../src/relay/server";
 import { newLiveState } from "../../src/routing/candidate";
 import { createServices, type Services } from "../../src/services";
