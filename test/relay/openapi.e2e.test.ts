@@ -168,6 +168,18 @@ describe("the server", () => {
     );
   });
 
+  it.each(inference)("turns away at POST $path as is described, when the key has sent its minute", async (its) => {
+    const { secret } = await world.services.accounts.createApiKey(world.operator, {
+      organisationId: startup.id,
+      name: "limited",
+      scopes: ["INFER"],
+      limits: { requestsPerMinute: 1 },
+    });
+    const body = { ...example(its), model: MODEL };
+    expect(await ask(its, body, secret)).toEqual({ status: 200, code: null });
+    expect(await ask(its, body, secret)).toEqual({ status: 429, code: "rate_limit_exceeded" });
+  });
+
   it.each(inference)("fails at POST $path as is described, when every provider does", async (its) => {
     const body = { ...example(its), model: MODEL };
     const { reference } = world.providers[0]!;
