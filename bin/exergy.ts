@@ -26,6 +26,7 @@ import { openRedis, type RedisLink } from "../src/platform/redis";
 import { openSecrets } from "../src/platform/secrets";
 import type { Shutdown } from "../src/platform/shutdown";
 import { OffsetClock } from "../src/platform/test-clock";
+import { ParentAllowances } from "../src/relay/limits/allowance-store";
 import { createRelayServer, type RelayServer } from "../src/relay/server";
 import type * as TelemetryModule from "../src/relay/telemetry";
 import { createServices, type Services } from "../src/services";
@@ -246,8 +247,10 @@ async function openEdges(config: Config, edges: Edges): Promise<Pick<Exergy, "ap
   return { apiUrl: `http://${host}:${port}`, relayUrl: relayPort === null ? null : `http://${host}:${relayPort}` };
 }
 
-function openRelay(config: Config, { services, clock, log, metrics, shutdown }: Edges): RelayServer {
-  const dependencies = { ...services, config, clock, log };
+function openRelay(config: Config, { services, clock, log, metrics, shutdown, parent }: Edges): RelayServer {
+  // Where there is no Redis, what several processes may send together is kept by the one that started them.
+  const allowances = services.redis === undefined && parent ? new ParentAllowances(parent.line) : undefined;
+  const dependencies = { ...services, config, clock, log, allowances };
   if (config.otlpEndpoint === undefined) return createRelayServer(dependencies, metrics);
   // Loaded only where it is wanted: its packages take 17 MB and some tenths of a second.
   const { openTelemetry } = require("../src/relay/telemetry") as typeof TelemetryModule;

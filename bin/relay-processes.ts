@@ -3,9 +3,12 @@ import { extname, join } from "node:path";
 import type { EventBus } from "../src/events/event-bus";
 import { FamilyBus } from "../src/events/family-bus";
 import { ChildProcesses } from "../src/platform/child-processes";
+import { systemClock } from "../src/platform/clock";
 import type { Config } from "../src/platform/config";
 import type { Log } from "../src/platform/log";
 import type { Metrics } from "../src/platform/metrics";
+import { BORROW, type BorrowQuestion } from "../src/relay/limits/allowance-store";
+import { CommonAllowances } from "../src/relay/limits/common-allowances";
 
 /** What such a process is told: it reads no environment of its own. */
 export interface RelayBeginning {
@@ -46,11 +49,16 @@ export function openRelayProcesses(
       databasePoolMax: Math.max(2, Math.ceil(config.databasePoolMax / processes)),
     },
   };
+  // The limits that they share, unless Redis keeps them.
+  const allowances = new CommonAllowances(() => systemClock.nowMs());
   const children = new ChildProcesses({
     program: join(__dirname, `relay-process${extname(__filename)}`),
     count: processes,
     beginningOf: () => beginning,
-    joined: (line) => (bus instanceof FamilyBus ? bus.join(line) : () => undefined),
+    joined(line) {
+      line.answer(BORROW, async ({ keys, values }: BorrowQuestion) => allowances.borrow(keys, values));
+      return bus instanceof FamilyBus ? bus.join(line) : () => undefined;
+    },
     log,
   });
   metrics.alsoOf(async () => {

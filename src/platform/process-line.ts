@@ -39,8 +39,13 @@ export class ProcessLine {
     this.listeners.set(kind, (content) => listener(content as Content));
   }
 
+  /** The other end is there. */
+  get connected(): boolean {
+    return this.channel.connected === true;
+  }
+
   /** Null when no answer came in time, and when the other end is gone. */
-  ask<Answer>(kind: string, patienceMs: number): Promise<Answer | null> {
+  ask<Answer>(kind: string, patienceMs: number, content: unknown = null): Promise<Answer | null> {
     this.questions += 1;
     const question = this.questions;
     return new Promise((resolve) => {
@@ -49,15 +54,15 @@ export class ProcessLine {
         clearTimeout(timer);
         resolve(answer as Answer | null);
       });
-      if (!this.send({ kind, content: null, question })) this.answered(question, null);
+      if (!this.send({ kind, content, question })) this.answered(question, null);
     });
   }
 
   /** What `ask` of the other end gets; null when it fails. */
-  answer(kind: string, answer: () => Promise<unknown>): void {
-    this.listeners.set(kind, (_content, question) => {
+  answer<Content>(kind: string, answer: (content: Content) => Promise<unknown>): void {
+    this.listeners.set(kind, (asked, question) => {
       const reply = (content: unknown) => this.send({ kind: "answer", content, ...(question ? { question } : {}) });
-      void answer().then(reply, () => reply(null));
+      void answer(asked as Content).then(reply, () => reply(null));
     });
   }
 

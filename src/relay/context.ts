@@ -11,6 +11,7 @@ import type { Sla } from "../sla/sla";
 import type { Upstreams } from "../upstreams/upstreams";
 import type { AdmissionMetrics } from "./admission-metrics";
 import type { KeepAliveIntervals } from "./keep-alive";
+import type { AllowanceStore } from "./limits/allowance-store";
 import type { RelayLimits } from "./limits/limits";
 import type { RelayMetrics } from "./metrics";
 import type { Watcher } from "./observation";
@@ -31,6 +32,8 @@ export interface RelayDependencies {
   readonly keepAlive?: KeepAliveIntervals;
   /** What several relays share their limits through. */
   readonly redis?: RedisLink | undefined;
+  /** The same without Redis, when they have one parent. */
+  readonly allowances?: AllowanceStore | undefined;
   /** Told of each admitted request when it is over, besides the metrics and the log. */
   readonly watchers?: readonly Watcher[];
 }

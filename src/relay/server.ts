@@ -7,6 +7,7 @@ import type { Metrics } from "../platform/metrics";
 import { createAdmissionMetrics } from "./admission-metrics";
 import type { RelayContext, RelayDependencies } from "./context";
 import { asDomainError, sendError } from "./errors";
+import { RedisAllowances } from "./limits/allowance-store";
 import { RelayLimits } from "./limits/limits";
 import { createRelayMetrics } from "./metrics";
 import { requestLog } from "./request-log";
@@ -28,10 +29,11 @@ export interface RelayServer {
 
 export function createRelayServer(dependencies: RelayDependencies, metrics: Metrics): RelayServer {
   const admissionMetrics = createAdmissionMetrics(metrics, dependencies.routing);
+  const { redis } = dependencies;
   const limits = new RelayLimits({
     config: dependencies.config.relay.limits,
     clock: dependencies.clock,
-    redis: dependencies.redis,
+    store: dependencies.allowances ?? (redis && new RedisAllowances(redis)),
     onRefusal: ({ subject, need }) => admissionMetrics.refusals.inc({ cause: `${subject.kind}_${need}` }),
     onFlight: (result) => admissionMetrics.flights.inc({ result }),
   });

@@ -1,7 +1,6 @@
-/** Borrows from the allowances that all relay processes have in common in Redis: one round trip for all that a request needs. */
-import type { Cluster, Redis } from "ioredis";
-import type { RedisLink } from "../../platform/redis";
-import { borrowScript, FIGURES_PER_SUBJECT } from "./borrow-script";
+/** Borrows from the allowances that all relay processes have in common: one round trip for all that a request needs. */
+import type { AllowanceStore } from "./allowance-store";
+import { FIGURES_PER_SUBJECT } from "./borrow-script";
 import type { Subject } from "./subject";
 
 /** What a request takes of each of its subjects. */
@@ -18,41 +17,25 @@ const SLOTS_TTL_MS = 10_000;
 /** An allowance that nobody touched for two minutes is full. */
 const KEPT_MS = 120_000;
 
-type Borrowing = (Redis | Cluster) & {
-  exergyBorrow(keyCount: number, ...keysAndArguments: (string | number)[]): Promise<(string | number)[]>;
-};
-
 export class Lender {
-  private readonly commands: Borrowing;
-
   constructor(
-    private readonly redis: RedisLink,
+    private readonly store: AllowanceStore,
     private readonly instance: string,
-  ) {
-    redis.commands.defineCommand("exergyBorrow", { lua: borrowScript });
-    this.commands = redis.commands as Borrowing;
-  }
+  ) {}
 
   get connected(): boolean {
-    return this.redis.connected();
+    return this.store.connected;
   }
 
   /**
    * Gives back what the subjects have too much of, and borrows what is wanted of every one of them: all or nothing.
-   * True when it is there. Errors: those of Redis, after which nobody knows what was lent.
+   * True when it is there. Errors: those of the store, after which nobody knows what was lent.
    */
   async borrow(organisationId: string, subjects: readonly Subject[], wanted: Wanted, clock: () => number) {
     // One hash tag: in a Cluster the allowances of an organisation are on one node.
     const keys = subjects.map(({ kind, id }) => `limits:{${organisationId}}:${kind}:${id}`);
     const asked = subjects.flatMap((subject) => argumentsOf(subject, wanted));
-    const [fits, ...figures] = await this.commands.exergyBorrow(
-      keys.length,
-      ...keys,
-      this.instance,
-      SLOTS_TTL_MS,
-      KEPT_MS,
-      ...asked,
-    );
+    const [fits, ...figures] = await this.store.borrow(keys, [this.instance, SLOTS_TTL_MS, KEPT_MS, ...asked]);
     const nowMs = clock();
     subjects.forEach(({ requests, tokens, slots }, i) => {
       const [requestsGranted, requestsLeft, tokensGranted, tokensLeft, held] = figures

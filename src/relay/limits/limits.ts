@@ -1,11 +1,11 @@
-/** The limits of keys and organisations: who has how much left, in this process and, through Redis, in all of them together. */
+/** The limits of keys and organisations: who has how much left, in this process and in all of them together. */
 import type { KeyLimits } from "../../accounts/key-limits";
 import type { Viewer } from "../../accounts/viewer";
 import type { Clock } from "../../platform/clock";
 import type { Config, SendingLimits } from "../../platform/config";
 import { newId } from "../../platform/ids";
-import type { RedisLink } from "../../platform/redis";
 import { Allowance } from "./allowance";
+import type { AllowanceStore } from "./allowance-store";
 import { Group, type Lack } from "./group";
 import { Lender } from "./lender";
 
@@ -17,7 +17,7 @@ export interface RelayLimitsOptions {
   readonly config: Config["relay"]["limits"];
   readonly clock: Clock;
   /** What relays have in common; without it every process counts for itself. */
-  readonly redis: RedisLink | undefined;
+  readonly store: AllowanceStore | undefined;
   readonly onRefusal: (lack: Lack) => void;
   readonly onFlight: (result: "granted" | "refused" | "failed") => void;
 }
@@ -33,9 +33,9 @@ export class RelayLimits {
   private sweepAt = GROUPS_SWEPT_AT;
 
   constructor(private readonly options: RelayLimitsOptions) {
-    const { clock, redis } = options;
+    const { clock, store } = options;
     this.nowMs = () => clock.nowMs();
-    this.lender = redis === undefined ? null : new Lender(redis, newId());
+    this.lender = store === undefined ? null : new Lender(store, newId());
     this.timer = this.lender && setInterval(() => void this.beat(), BEAT_MS).unref();
   }
 

@@ -2,6 +2,8 @@
 import { newId } from "../../../src/platform/ids";
 import { createLog } from "../../../src/platform/log";
 import { openRedis, type RedisLink } from "../../../src/platform/redis";
+import { type AllowanceStore, RedisAllowances } from "../../../src/relay/limits/allowance-store";
+import { CommonAllowances } from "../../../src/relay/limits/common-allowances";
 import { Group } from "../../../src/relay/limits/group";
 import { Lender } from "../../../src/relay/limits/lender";
 import type { Subject } from "../../../src/relay/limits/subject";
@@ -42,13 +44,27 @@ interface Process {
   ends(tokensBack?: number): void;
 }
 
+/** What the process that started the others keeps for them. */
+function parent(): AllowanceStore {
+  const allowances = new CommonAllowances(Date.now);
+  return {
+    connected: true,
+    // By a copy, as over a channel, and not at once.
+    borrow: async (keys, values) => allowances.borrow(structuredClone(keys), structuredClone(values)),
+  };
+}
+
 /** Processes of one organisation with one key, each as its own relay would have it. */
-async function processes(count: number, key: Partial<typeof plenty>, url = redis.url): Promise<Process[]> {
+async function processes(
+  count: number,
+  key: Partial<typeof plenty>,
+  store: () => Promise<AllowanceStore> = async () => new RedisAllowances(await linkTo(redis.url)),
+): Promise<Process[]> {
   const organisationId = newId();
   const keyId = newId();
   return Promise.all(
     Array.from({ length: count }, async () => {
-      const lender = new Lender(await linkTo(url), newId());
+      const lender = new Lender(await store(), newId());
       const onFlight = (result: string) => {
         flights[result] = (flights[result] ?? 0) + 1;
       };
@@ -73,48 +89,60 @@ const beat = async (all: readonly Process[]) => {
   for (const { group } of all) await group.beat();
 };
 
-describe.each([
-  ["one server", () => Promise.resolve(redis)],
-  ["a Cluster", startRedisCluster],
-] as const)("over %s", (_name, start) => {
-  let store: TestRedis;
+describe.each(["one Redis", "a Cluster", "the process that started them"])("over %s", (name) => {
+  let cluster: TestRedis | null = null;
+  let common: AllowanceStore;
+  const store = async () => {
+    if (name === "one Redis") return new RedisAllowances(await linkTo(redis.url));
+    return cluster === null ? common : new RedisAllowances(await linkTo(cluster.url));
+  };
   beforeAll(async () => {
-    store = await start();
+    if (name === "a Cluster") cluster = await startRedisCluster();
+    common = parent();
   });
-  afterAll(async () => {
-    if (store !== redis) await store.close();
-  });
+  afterAll(() => cluster?.close());
 
   test("exactly a small limit gets through, however many ask at once in however many processes", async () => {
-    const all = await processes(3, { requestsPerMinute: 7 }, store.url);
+    const all = await processes(3, { requestsPerMinute: 7 }, store);
     expect(await granted(Array.from({ length: 60 }, (_, i) => all[i % 3]!.asks()))).toBe(7);
   });
-});
 
-test("exactly so many run at once, wherever, and an end in one process makes room in another", async () => {
-  const all = await processes(2, { concurrentRequests: 4 });
-  const [one, other] = all as [Process, Process];
-  expect(await granted(Array.from({ length: 20 }, (_, i) => all[i % 2]!.asks()))).toBe(4);
-  const running = one.key.slots.inFlight > 0 ? one : other;
-  running.ends();
-  await until("the slot is free for the other", () => (running === one ? other : one).asks(), 5_000);
-  expect(one.key.slots.inFlight + other.key.slots.inFlight).toBe(4);
-});
+  test("exactly so many run at once, wherever, and an end in one process makes room in another", async () => {
+    const all = await processes(2, { concurrentRequests: 4 }, store);
+    const [one, other] = all as [Process, Process];
+    expect(await granted(Array.from({ length: 20 }, (_, i) => all[i % 2]!.asks()))).toBe(4);
+    const running = one.key.slots.inFlight > 0 ? one : other;
+    running.ends();
+    await until("the slot is free for the other", () => (running === one ? other : one).asks(), 5_000);
+    expect(one.key.slots.inFlight + other.key.slots.inFlight).toBe(4);
+  });
 
-test("tokens that were set aside in one process are refused in the other, and are there when they come back", async () => {
-  const [one, other] = (await processes(2, { tokensPerMinute: 1_000 })) as [Process, Process];
-  expect(await one.asks(900)).toBe(true);
-  expect(await other.asks(200)).toBe(false);
-  one.ends(890);
-  await until("they are back", () => other.asks(200), 5_000);
-});
+  test("tokens that were set aside in one process are refused in the other, and are there when they come back", async () => {
+    const [one, other] = (await processes(2, { tokensPerMinute: 1_000 }, store)) as [Process, Process];
+    expect(await one.asks(900)).toBe(true);
+    expect(await other.asks(200)).toBe(false);
+    one.ends(890);
+    await until("they are back", () => other.asks(200), 5_000);
+  });
 
-test("what was used beyond what was set aside is missing everywhere", async () => {
-  const [one, other] = (await processes(2, { tokensPerMinute: 1_000 })) as [Process, Process];
-  expect(await one.asks(100)).toBe(true);
-  one.ends(-900);
-  await beat([one]);
-  expect(await other.asks(200)).toBe(false);
+  test("what was used beyond what was set aside is missing everywhere", async () => {
+    const [one, other] = (await processes(2, { tokensPerMinute: 1_000 }, store)) as [Process, Process];
+    expect(await one.asks(100)).toBe(true);
+    one.ends(-900);
+    await beat([one]);
+    expect(await other.asks(200)).toBe(false);
+  });
+
+  test("what a process borrowed and does not use goes back within two beats", async () => {
+    const [one, other] = (await processes(2, { requestsPerMinute: 640 }, store)) as [Process, Process];
+    expect(await one.asks()).toBe(true);
+    one.ends();
+    await beat([one]);
+    await beat([one]);
+    expect([one.key.slots.held, one.key.requests.spendable(Date.now())]).toEqual([0, 0]);
+    expect(await other.asks()).toBe(true);
+    expect(other.key.requests.remaining(Date.now())).toBeGreaterThanOrEqual(638);
+  });
 });
 
 test("a large limit costs Redis a few round trips for a thousand requests, and hardly any of them waits", async () => {
@@ -129,17 +157,6 @@ test("a large limit costs Redis a few round trips for a thousand requests, and h
   }
   expect(waited).toBe(0);
   expect(flights.granted).toBeLessThan(10);
-});
-
-test("what a process borrowed and does not use goes back within two beats", async () => {
-  const [one, other] = (await processes(2, { requestsPerMinute: 640 })) as [Process, Process];
-  expect(await one.asks()).toBe(true);
-  one.ends();
-  await beat([one]);
-  await beat([one]);
-  expect([one.key.slots.held, one.key.requests.spendable(Date.now())]).toEqual([0, 0]);
-  expect(await other.asks()).toBe(true);
-  expect(other.key.requests.remaining(Date.now())).toBeGreaterThanOrEqual(638);
 });
 
 test("a process that ended without a word frees its slots by saying nothing", async () => {
