@@ -130,6 +130,24 @@ test("two hundred requests at once, on credit for ten, are exactly ten", async (
   expect(text).toMatch(/^exergy_relay_processes 2$/m);
 });
 
+test("a key's minute is one for all of them", async () => {
+  const startup = await world.addStartup();
+  const { secret } = await world.services.accounts.createApiKey(world.operator, {
+    organisationId: startup.id,
+    name: "limited",
+    scopes: ["INFER"],
+    // One comes back each twelve seconds.
+    limits: { requestsPerMinute: 5 },
+  });
+  provider.scripted.play(answering());
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask({ ...startup, secret }).answer));
+  const statuses = answers.map(({ status }) => status);
+  // Six on a machine that takes twelve seconds for it.
+  expect([5, 6]).toContain(statuses.filter((status) => status === 200).length);
+  expect(new Set(statuses)).toEqual(new Set([200, 429]));
+  expect(await metrics()).toMatch(/^exergy_relay_limits_borrowed_total\{.*result="granted".*\} [1-9]/m);
+});
+
 test("a process that is killed under load costs its own requests alone: the port serves on, and nothing is left stranded", async () => {
   const startup = await world.addStartup();
   const finish = streamsUntilTold();
