@@ -71,6 +71,8 @@ export default [
               "AuditChange",
               "BlockEvent",
               "BlockFigures",
+              "BudgetAlertEvent",
+              "BudgetStanding",
               "CapacityWindowEvent",
               "CapitalExport",
               "CapitalPosition",

@@ -83,13 +83,16 @@ export function keepAlive(meterings: readonly Metering[]): () => void {
   return () => clearInterval(beat);
 }
 
+/** Keys by startup, where requests come with one. */
+type Keys = ReadonlyMap<string, string>;
+
 /** Microseconds that holds take out of leases that are there. */
-export async function warmHolds(world: LedgerWorld, metering: Metering, count: number): Promise<number[]> {
+export async function warmHolds(world: LedgerWorld, metering: Metering, count: number, keys?: Keys): Promise<number[]> {
   const { startupIds, purpose } = world;
   const micros: number[] = [];
   for (let n = 0; micros.length < count; n++) {
     const startupId = startupIds[n % startupIds.length]!;
-    const asked = request(world, startupId, purpose);
+    const asked = request(world, startupId, purpose, keys?.get(startupId));
     const startedNanos = process.hrtime.bigint();
     const authorised = await metering.authorise(asked);
     const tookNanos = process.hrtime.bigint() - startedNanos;
@@ -102,11 +105,11 @@ export async function warmHolds(world: LedgerWorld, metering: Metering, count: n
 }
 
 /** Milliseconds that holds of their own in the ledger take, one after the other: a commit each. */
-export async function coldHolds(world: LedgerWorld, metering: Metering, count: number): Promise<number[]> {
+export async function coldHolds(world: LedgerWorld, metering: Metering, count: number, keys?: Keys): Promise<number[]> {
   const took: number[] = [];
   for (let n = 0; n < count; n++) {
     const startupId = world.startupIds[n % world.startupIds.length]!;
-    const asked = request(world, startupId, null);
+    const asked = request(world, startupId, null, keys?.get(startupId));
     const startedMs = performance.now();
     const authorised = await metering.authorise(asked);
     took.push(performance.now() - startedMs);

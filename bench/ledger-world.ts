@@ -126,13 +126,19 @@ export async function anotherRelay(
 }
 
 /** What a relay asks for before it dispatches. */
-export function request({ quote, heldNanoCredit }: LedgerWorld, startupId: string, purpose: Purpose | null) {
+export function request(
+  { quote, heldNanoCredit }: LedgerWorld,
+  startupId: string,
+  purpose: Purpose | null,
+  apiKeyId: string | null = null,
+) {
   return {
     requestId: newRequestId(),
     startupId,
     amountNanoCredit: heldNanoCredit,
     rateCardId: quote.card.id,
     ttlMs: 630_000,
+    apiKeyId,
     purpose,
   };
 }

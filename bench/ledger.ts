@@ -9,6 +9,7 @@ import { startEmbeddedPostgres } from "../src/platform/embedded-postgres";
 import { percentile, table } from "./figures";
 import { BareLedger } from "./ledger-batches";
 import { timeBlocks } from "./ledger-blocks";
+import { giveBudgets } from "./ledger-budgets";
 import { NaiveLedger } from "./ledger-naive";
 import { coldHolds, flood, keepAlive, stream, type Traffic, warmHolds } from "./ledger-traffic";
 import { anotherRelay, type LedgerWorld, openLedgerWorld } from "./ledger-world";
@@ -153,6 +154,9 @@ async function benchMetering(url: string, setting: Setting) {
   const half = await stream(loaded, metering, { perSecond: halfPeak, durationMs: setting.streamMs });
   const warm = await warmHolds(loaded, metering, setting.warmHolds);
   const cold = await coldHolds(loaded, metering, setting.coldHolds);
+  const keys = await giveBudgets(loaded);
+  const warmUnderBudgets = await warmHolds(loaded, metering, setting.warmHolds, keys);
+  const coldUnderBudgets = await coldHolds(loaded, metering, setting.coldHolds, keys);
   const quiet = world.startupIds.slice(STARTUPS, STARTUPS + BLOCKS);
   const blocks = await timeBlocks(world, relays, quiet);
   const underLoad = await blocksUnderLoad(world, loaded, relays, Math.round(halfPeak / 2));
@@ -164,7 +168,8 @@ async function benchMetering(url: string, setting: Setting) {
   );
   await other.close();
   await world.close();
-  return { peak, half, warm, cold, blocks, blocksUnderLoad: underLoad.blocks };
+  const budgeted = { warmUnderBudgets, coldUnderBudgets };
+  return { peak, half, warm, cold, ...budgeted, blocks, blocksUnderLoad: underLoad.blocks };
 }
 
 async function blocksUnderLoad(
@@ -210,6 +215,18 @@ function report({ naive, bare, peak, half, warm, cold, ...blocks }: Figures, dur
     { name: "a hold out of a lease", perSecond: null, latencies: warm, unit: "µs" },
     { name: "a hold in the ledger", perSecond: null, latencies: cold, unit: "ms" },
     {
+      name: "a hold out of a lease, under two budgets",
+      perSecond: null,
+      latencies: blocks.warmUnderBudgets,
+      unit: "µs",
+    },
+    {
+      name: "a hold in the ledger, under two budgets",
+      perSecond: null,
+      latencies: blocks.coldUnderBudgets,
+      unit: "ms",
+    },
+    {
       name: `a block, ${BLOCKS} of them, two relays with leases`,
       perSecond: null,
       latencies: blocks.blocks,
@@ -253,6 +270,8 @@ function closingLine(figures: Omit<Figures, "naive"> & { best: number }) {
     settleMsAtHalf: both(half.settleMs),
     holdMicros: both(warm),
     ledgerHoldMs: both(cold),
+    holdMicrosUnderBudgets: both(figures.warmUnderBudgets),
+    ledgerHoldMsUnderBudgets: both(figures.coldUnderBudgets),
     blockMs: both(blocks),
     blockMsUnderLoad: both(blocksUnderLoad),
   };

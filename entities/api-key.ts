@@ -7,6 +7,8 @@ import { At, Flag, Id, Int, Ref, Text } from "./columns";
 @Index("api_key_digest_key", ["digest"], { unique: true })
 @Index("api_key_organisation", ["organisationId"])
 @Check("api_key_limits_check", "LEAST(requests_per_minute, tokens_per_minute, concurrent_requests) > 0")
+@Index("api_key_project", ["projectId"], { where: "project_id IS NOT NULL" })
+@Index("api_key_origin", ["originId"], { where: "origin_id IS NOT NULL" })
 export class ApiKey {
   @Id() id!: string;
   @Ref("Organisation") organisationId!: string;
@@ -22,6 +24,9 @@ export class ApiKey {
   @Int({ nullable: true }) concurrentRequests!: number | null;
   /** The key that this one replaces. */
   @Ref("ApiKey", { nullable: true }) rotatedFromId!: string | null;
+  /** The first of the line of keys that it replaces, whose budget it is under; null when it is the first itself. */
+  @Ref("ApiKey", { nullable: true }) originId!: string | null;
+  @Ref("Project", { nullable: true }) projectId!: string | null;
   @At() createdAt!: Date;
   @At({ nullable: true }) expiresAt!: Date | null;
   @At({ nullable: true }) revokedAt!: Date | null;

@@ -6,6 +6,10 @@ import { AuditEvent } from "./audit-event";
 import { BankCallback } from "./bank-callback";
 import { Block } from "./block";
 import { BlockLot } from "./block-lot";
+import { Budget } from "./budget";
+import { BudgetAlert } from "./budget-alert";
+import { BudgetEpoch } from "./budget-epoch";
+import { BudgetPeriodRow } from "./budget-period";
 import { CapacityWindow } from "./capacity-window";
 import { CoverageAlert } from "./coverage-alert";
 import { CreditLot } from "./credit-lot";
@@ -18,9 +22,11 @@ import { Entry } from "./entry";
 import { Facility } from "./facility";
 import { Fixing } from "./fixing";
 import { Hold } from "./hold";
+import { HoldBudget } from "./hold-budget";
 import { IdempotencyKey } from "./idempotency-key";
 import { JournalPage } from "./journal-page";
 import { Lease } from "./lease";
+import { LeaseBudget } from "./lease-budget";
 import { LeaseSlice } from "./lease-slice";
 import { LedgerAccount } from "./ledger-account";
 import { Member } from "./member";
@@ -33,6 +39,7 @@ import { PayoutAccount } from "./payout-account";
 import { PayoutApproval } from "./payout-approval";
 import { PayoutAttempt } from "./payout-attempt";
 import { PricingTierRow } from "./pricing-tier";
+import { Project } from "./project";
 import { ProviderClaim } from "./provider-claim";
 import { RateCardRow } from "./rate-card";
 import { RoutingDecision } from "./routing-decision";
@@ -57,6 +64,10 @@ export const entities = [
   BankCallback,
   Block,
   BlockLot,
+  Budget,
+  BudgetAlert,
+  BudgetEpoch,
+  BudgetPeriodRow,
   CapacityWindow,
   CoverageAlert,
   CreditLot,
@@ -69,10 +80,12 @@ export const entities = [
   Facility,
   Fixing,
   Hold,
+  HoldBudget,
   IdempotencyKey,
   JournalPage,
   LedgerAccount,
   Lease,
+  LeaseBudget,
   LeaseSlice,
   Member,
   Offering,
@@ -84,6 +97,7 @@ export const entities = [
   PayoutApproval,
   PayoutAttempt,
   PricingTierRow,
+  Project,
   ProviderClaim,
   RateCardRow,
   RoutingDecision,

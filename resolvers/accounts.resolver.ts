@@ -134,6 +134,7 @@ export class AccountsResolver {
       const { apiKey, secret } = await context.services.accounts.createApiKey(context.viewer, {
         ...input,
         organisationId,
+        projectId: optionalUuidOf(input.projectId, "Project", "projectId"),
       });
       return { apiKey: apiKeyView(apiKey), secret };
     });

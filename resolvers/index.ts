@@ -2,6 +2,7 @@
 import * as accounts from "./accounts.resolver";
 import * as audit from "./audit.resolver";
 import * as blocks from "./blocks.resolver";
+import * as budgets from "./budgets.resolver";
 import * as capacity from "./capacity.resolver";
 import * as catalog from "./catalog.resolver";
 import * as claims from "./claims.resolver";
@@ -47,6 +48,11 @@ export const resolverClasses = [
   exposure.CreditUseEdges,
   blocks.BlocksResolver,
   blocks.BlockEdges,
+  budgets.BudgetsResolver,
+  budgets.ApiKeyBudgetEdges,
+  budgets.ProjectEdges,
+  budgets.BudgetEdges,
+  budgets.BudgetAlertEdges,
   ledger.LedgerResolver,
   ledger.LedgerAccountEdges,
   metering.MeteringResolver,

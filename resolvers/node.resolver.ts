@@ -7,6 +7,7 @@ import { pageOfOne } from "../src/api/node-ids";
 import { apiKeyView, memberView, organisationView, sessionView } from "../src/api/views/accounts";
 import { auditEventView } from "../src/api/views/audit";
 import { blockView } from "../src/api/views/blocks";
+import { budgetAlertView, budgetView, projectView } from "../src/api/views/budgets";
 import { capacityWindowView } from "../src/api/views/capacity";
 import { endpointView, offeringView } from "../src/api/views/catalog";
 import { claimView, flaggedUsageView } from "../src/api/views/claims";
@@ -56,6 +57,9 @@ const finders: Readonly<Record<NodeType, Find>> = {
     first(services.funding.exposure.alerts(viewer, page), coverageAlertView),
   CreditLot: ({ services, viewer }, page) => first(services.funding.lots(viewer, page), creditLotView),
   Block: ({ services, viewer }, page) => first(services.blocks.page(viewer, page), blockView),
+  Project: ({ services, viewer }, page) => first(services.accounts.projects.page(viewer, page), projectView),
+  Budget: ({ services, viewer }, page) => first(services.budgets.page(viewer, page), budgetView),
+  BudgetAlert: ({ services, viewer }, page) => first(services.budgets.alerts(viewer, page), budgetAlertView),
   FlaggedUsage: ({ services, viewer }, page) => first(services.flaggedUsage.page(viewer, page), flaggedUsageView),
   Claim: ({ services, viewer }, page) => first(services.claims.page(viewer, page), claimView),
   Usage: ({ services, viewer }, page) => first(services.metering.usage(viewer, page, {}), usageView),

@@ -650,6 +650,28 @@ export const BlockChange = words(
 );
 export type BlockChange = keyof typeof BlockChange;
 
+export const BudgetPeriod = words(
+  "BudgetPeriod",
+  "How long a budget lasts.",
+  { MONTH: "MONTH", TOTAL: "TOTAL" } as const,
+  {
+    MONTH: { description: "Anew each month, UTC." },
+    TOTAL: { description: "Once and for all." },
+  },
+);
+export type BudgetPeriod = keyof typeof BudgetPeriod;
+
+export const BudgetAlertChange = words(
+  "BudgetAlertChange",
+  "What a message of the budget alerts tells.",
+  { STANDING: "STANDING", RAISED: "RAISED" } as const,
+  {
+    STANDING: { description: "It was raised in the current period, before the stream was opened." },
+    RAISED: { description: "A budget was spent up to the threshold." },
+  },
+);
+export type BudgetAlertChange = keyof typeof BudgetAlertChange;
+
 export const ClaimState = words(
   "ClaimState",
   "How a provider's claim stands.",

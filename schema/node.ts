@@ -37,6 +37,9 @@ export const nodeTypes = [
   "PayoutAccount",
   "CoverageAlert",
   "LedgerAccount",
+  "Project",
+  "Budget",
+  "BudgetAlert",
 ] as const;
 export type NodeType = (typeof nodeTypes)[number];
 

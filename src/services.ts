@@ -18,6 +18,7 @@ import { Ledger } from "./ledger/ledger";
 import { LedgerBooks } from "./ledger/ledger-books";
 import { Recall } from "./ledger/recall";
 import { Reconciliation } from "./ledger/reconciliation";
+import { Budgets } from "./metering/budgets";
 import { Metering } from "./metering/metering";
 import { Claims } from "./payouts/claims";
 import { FlaggedUsage } from "./payouts/flagged-usage";
@@ -108,6 +109,7 @@ export function createServices(platform: Platform, bus: EventBus) {
     instance,
     onFault: (err) => log.error({ err }, "a lease could not be served"),
   });
+  const budgets = new Budgets({ db, accounts, recall, clock });
   const blocks = new Blocks({ db, recall, bus, outbox, clock });
   const capacity = new Capacity({ db, bus, outbox, clock });
   const sla = new Sla({ db, outbox, clock });
@@ -149,6 +151,7 @@ export function createServices(platform: Platform, bus: EventBus) {
     funding,
     blocks,
     metering,
+    budgets,
     sla,
     statements,
     routing,

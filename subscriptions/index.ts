@@ -1,5 +1,6 @@
 /** The list of streams. */
 import * as blocks from "./blocks.subscription";
+import * as budgets from "./budgets.subscription";
 import * as capacity from "./capacity.subscription";
 import * as exposure from "./exposure.subscription";
 import * as funding from "./funding.subscription";
@@ -12,6 +13,7 @@ import * as statements from "./statements.subscription";
 export const subscriptionClasses = [
   capacity.CapacitySubscription,
   blocks.BlocksSubscription,
+  budgets.BudgetsSubscription,
   funding.FundingSubscription,
   exposure.ExposureSubscription,
   payouts.PayoutsSubscription,

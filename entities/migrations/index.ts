@@ -23,6 +23,7 @@ import { Statements } from "./0021-statements";
 import { Payouts } from "./0022-payouts";
 import { TestClock } from "./0023-test-clock";
 import { KeyLimits } from "./0024-key-limits";
+import { Budgets } from "./0026-budgets";
 
 export const migrations = [
   Accounts,
@@ -49,4 +50,5 @@ export const migrations = [
   Payouts,
   TestClock,
   KeyLimits,
+  Budgets,
 ] as const;

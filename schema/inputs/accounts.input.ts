@@ -46,6 +46,8 @@ export class ApiKeyCreateInput {
     },
   )
   limits?: ApiKeyLimitsInput | null;
+  @GlobalId("The project of a startup that it shall belong to; none when left out.", { nullable: true })
+  projectId?: string | null;
 }
 
 @Input("ApiKeyChangeLimitsInput", "What a key may send through the relay from now on.")

@@ -24,7 +24,7 @@ export const ApiKeyCreate = payload<{ apiKey?: ApiKeyView; secret?: string }>(
       "The secret to send as `Authorization: Bearer …`. It is shown this once and stored nowhere.",
     ],
   },
-  ["BAD_USER_INPUT", "NOT_FOUND"],
+  ["BAD_USER_INPUT", "NOT_FOUND", "STATE_CONFLICT"],
 );
 
 export const ApiKeyRevoke = payload<{ apiKey?: ApiKeyView }>(

@@ -69,6 +69,8 @@ export class ApiKeyView extends Node {
   @Of(() => ApiKeyLimitsView, "What it may send through the relay.") limits!: ApiKeyLimitsView;
   @Whole("Counts its changes; pass it as expectedVersion to change only what you have read.") version!: number;
   rotatedFromId!: string | null;
+  originId!: string;
+  projectId!: string | null;
   organisationId!: string;
 }
 

@@ -20,10 +20,11 @@ import { findKey } from "./find-key";
 import { Issuer } from "./issuer";
 import { KeyCache } from "./key-cache";
 import { type AskedLimits, limitFields, limitsOf } from "./key-limits";
-import { changeKey, firstKey, insertKey, type NewKeyFields, newKey, ownKey } from "./key-rows";
+import { changeKey, firstKey, insertKey, moveKey, type NewKeyFields, newKey, ownKey } from "./key-rows";
 import { Members } from "./members";
 import { organisationToManage } from "./organisations";
 import { People } from "./people";
+import { Projects, projectForKey } from "./projects";
 import { Sessions } from "./sessions";
 import { stillValid } from "./validity";
 import { organisationScope, requireKind, requireScope, type Viewer } from "./viewer";
@@ -47,6 +48,15 @@ export interface NewApiKey {
   /** Takes only documents of the manifest, and hands out only keys that do. */
   persistedOnly?: boolean | null | undefined;
   limits?: AskedLimits | null | undefined;
+  /** Of the startup that the key is for. */
+  projectId?: string | null | undefined;
+}
+
+export interface KeyMove {
+  id: string;
+  /** Null: into none. */
+  projectId: string | null;
+  expectedVersion?: number | null | undefined;
 }
 
 export interface Rotation {
@@ -83,6 +93,7 @@ export interface AccountsDependencies {
 
 export class Accounts {
   readonly members: Members;
+  readonly projects: Projects;
   readonly sessions: Sessions;
   /** Null: no identity provider is configured. */
   readonly people: People | null;
@@ -97,6 +108,7 @@ export class Accounts {
     const { db, clock, realClock = clock, identityProvider = null } = dependencies;
     this.sessions = new Sessions(dependencies);
     this.members = new Members({ db, clock, sessions: this.sessions });
+    this.projects = new Projects({ db, clock });
     this.people =
       identityProvider &&
       new People({ db, clock, realClock, issuer: new Issuer({ ...identityProvider, clock: realClock }) });
@@ -183,7 +195,7 @@ export class Accounts {
     return readRows(this.db, Organisation, "WHERE id = ANY ($1)", [ids.filter(isId)]);
   }
 
-  /** The secret is in this answer and nowhere else. Errors: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, NOT_FOUND. */
+  /** The secret is in this answer and nowhere else. Errors: UNAUTHENTICATED, FORBIDDEN, BAD_USER_INPUT, NOT_FOUND, STATE_CONFLICT (the project is archived). */
   async createApiKey(viewer: Viewer | null, input: NewApiKey): Promise<{ apiKey: ApiKey; secret: string }> {
     const known = requireScope(viewer, "ADMIN");
     const { name, scopes, expiresAt, limits } = checked(keyFields, input);
@@ -191,9 +203,10 @@ export class Accounts {
       throw new DomainError("BAD_USER_INPUT", "expiresAt: must lie in the future", { field: "expiresAt" });
     }
     const persistedOnly = input.persistedOnly === true || known.persistedOnly;
-    const { organisationId } = input;
+    const { organisationId, projectId = null } = input;
     const made = this.keyOf({
       organisationId,
+      projectId,
       name,
       scopes,
       persistedOnly,
@@ -202,6 +215,7 @@ export class Accounts {
     });
     await transaction(this.db, async (tx) => {
       await organisationToManage(tx, known, organisationId);
+      if (projectId !== null) await projectForKey(tx, known, { id: projectId, organisationId });
       await insertKey(tx, known, "create", made.apiKey);
     });
     return made;
@@ -230,7 +244,7 @@ export class Accounts {
         throw new DomainError("STATE_CONFLICT", "Only a key that works can be rotated: this one has ended.");
       }
       const lifeMs = old.expiresAt && old.expiresAt.getTime() - old.createdAt.getTime();
-      const { organisationId, name, scopes, persistedOnly } = old;
+      const { organisationId, projectId, name, scopes, persistedOnly } = old;
       const made = this.keyOf({
         organisationId,
         name,
@@ -238,7 +252,8 @@ export class Accounts {
         persistedOnly: persistedOnly || known.persistedOnly,
         expiresAt: lifeMs === null ? null : new Date(nowMs + lifeMs),
         limits: limitsOf(old),
-        rotatedFromId: old.id,
+        projectId,
+        rotatedFrom: old,
       });
       await insertKey(tx, known, "create", made.apiKey);
       const expiresAt = new Date(Math.min(oldEndMs, nowMs + overlap));
@@ -284,6 +299,28 @@ export class Accounts {
     });
     this.bus.publish("api-key.revoked", { keyId: id });
     return apiKey;
+  }
+
+  /**
+   * Into a project, or out of any. `within` is told in the transaction, when the key was elsewhere: budgets follow it.
+   * Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, VERSION_CONFLICT, STATE_CONFLICT (the project is archived).
+   */
+  async moveApiKey(
+    viewer: Viewer | null,
+    { id, projectId, expectedVersion }: KeyMove,
+    within: (tx: EntityManager, apiKey: ApiKey, at: Date) => Promise<void>,
+  ): Promise<ApiKey> {
+    const known = requireScope(viewer, "ADMIN");
+    return transaction(this.db, async (tx) => {
+      const row = await ownKey(tx, known, id);
+      checkVersion(row, expectedVersion);
+      if (row.projectId === projectId) return row;
+      if (projectId !== null) await projectForKey(tx, known, { id: projectId, organisationId: row.organisationId });
+      const at = this.clock.now();
+      const moved = await moveKey(tx, known, at, row, projectId);
+      await within(tx, moved, at);
+      return moved;
+    });
   }
 
   /** Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT (page). */

@@ -12,8 +12,9 @@ import { owns, type Viewer } from "./viewer";
 
 export type NewKeyFields = Pick<ApiKey, "organisationId" | "name" | "scopes" | "persistedOnly" | "expiresAt"> & {
   readonly limits: KeyLimits;
+  readonly projectId?: string | null;
   /** The key that it replaces. */
-  readonly rotatedFromId?: string;
+  readonly rotatedFrom?: ApiKey;
 };
 
 export function newKey(fields: NewKeyFields, pepper: Buffer, at: Date): { apiKey: ApiKey; secret: string } {
@@ -27,7 +28,9 @@ export function newKey(fields: NewKeyFields, pepper: Buffer, at: Date): { apiKey
     scopes: [...new Set(fields.scopes)],
     persistedOnly: fields.persistedOnly,
     ...fields.limits,
-    rotatedFromId: fields.rotatedFromId ?? null,
+    rotatedFromId: fields.rotatedFrom?.id ?? null,
+    originId: fields.rotatedFrom ? (fields.rotatedFrom.originId ?? fields.rotatedFrom.id) : null,
+    projectId: fields.projectId ?? null,
     createdAt: at,
     expiresAt: fields.expiresAt,
     revokedAt: null,
@@ -42,7 +45,17 @@ export async function insertKey(tx: EntityManager, actor: Viewer, verb: string, 
   const limits = (["requestsPerMinute", "tokensPerMinute", "concurrentRequests"] as const).filter(
     (name) => apiKey[name] !== null,
   );
-  const change = made(apiKey, "name", "prefix", "scopes", "persistedOnly", "expiresAt", "rotatedFromId", ...limits);
+  const change = made(
+    apiKey,
+    "name",
+    "prefix",
+    "scopes",
+    "persistedOnly",
+    "expiresAt",
+    "rotatedFromId",
+    "projectId",
+    ...limits,
+  );
   await record(tx, actor, { verb, at: apiKey.createdAt }, apiKey, change);
 }
 
@@ -56,6 +69,20 @@ export async function changeKey(
   const change = { ...fields, version: apiKey.version + 1 };
   await tx.update(ApiKey, { id: apiKey.id }, change);
   await record(tx, actor, act, apiKey, changed(apiKey, change));
+  return Object.assign(apiKey, change);
+}
+
+/** By a function of the database's, which alone may: no request writes the column itself. */
+export async function moveKey(
+  tx: EntityManager,
+  actor: Viewer,
+  at: Date,
+  apiKey: ApiKey,
+  projectId: string | null,
+): Promise<ApiKey> {
+  const change = { projectId, version: apiKey.version + 1 };
+  await tx.query("SELECT api_key_move($1, $2, $3)", [apiKey.id, projectId, change.version]);
+  await record(tx, actor, { verb: "move", at }, apiKey, changed(apiKey, change));
   return Object.assign(apiKey, change);
 }
 

@@ -2,6 +2,7 @@
 import DataLoader from "dataloader";
 import type { Accelerator } from "../../entities/accelerator";
 import type { ApiKey } from "../../entities/api-key";
+import type { Budget } from "../../entities/budget";
 import type { CreditLot } from "../../entities/credit-lot";
 import type { CreditNote } from "../../entities/credit-note";
 import type { Drawdown } from "../../entities/drawdown";
@@ -12,6 +13,7 @@ import type { Member } from "../../entities/member";
 import type { Offering } from "../../entities/offering";
 import type { Organisation } from "../../entities/organisation";
 import type { PayoutAttempt } from "../../entities/payout-attempt";
+import type { Project } from "../../entities/project";
 import type { ServicingFee } from "../../entities/servicing-fee";
 import type { SlaTier } from "../../entities/sla-tier";
 import type { Statement } from "../../entities/statement";
@@ -21,6 +23,7 @@ import type { BlockFigures } from "../funding/block-book";
 import type { Coverage } from "../funding/exposure";
 import type { Reading } from "../funding/outlook";
 import type { CreditBalance, FacilityBalance } from "../ledger/ledger";
+import type { BudgetFigures } from "../metering/budget-rules";
 import type { PayoutStanding } from "../payouts/payability";
 import type { ShownAccount } from "../payouts/payout-accounts";
 import type { Services } from "../services";
@@ -49,6 +52,10 @@ export interface Loaders {
   readonly coverageByFacilityId: DataLoader<string, Coverage>;
   readonly outlookReadingByFacilityId: DataLoader<string, Reading>;
   readonly servicingFeesByFacilityId: DataLoader<string, ServicingFee[]>;
+  readonly projectById: DataLoader<string, Project>;
+  readonly budgetById: DataLoader<string, Budget>;
+  readonly budgetsByOwnerId: DataLoader<string, Budget[]>;
+  readonly budgetFiguresById: DataLoader<string, BudgetFigures>;
   readonly blockFiguresById: DataLoader<string, BlockFigures>;
   readonly facilityBalanceById: DataLoader<string, FacilityBalance>;
   readonly lotBalanceByAccountId: DataLoader<string, CreditBalance>;
@@ -58,7 +65,7 @@ export interface Loaders {
 }
 
 export function createLoaders(services: Services): Loaders {
-  const { accounts, blocks, catalog, funding, ledger, payouts, pricing, statements, sla } = services;
+  const { accounts, blocks, budgets, catalog, funding, ledger, payouts, pricing, statements, sla } = services;
   return {
     apiKeyById: one(
       (ids) => accounts.apiKeysByIds(ids),
@@ -134,6 +141,19 @@ export function createLoaders(services: Services): Loaders {
       (ids) => funding.exposure.servicingFeesByFacilityIds(ids),
       (row) => row.facilityId,
     ),
+    projectById: one(
+      (ids) => accounts.projects.byIds(ids),
+      (row) => row.id,
+    ),
+    budgetById: one(
+      (ids) => budgets.byIds(ids),
+      (row) => row.id,
+    ),
+    budgetsByOwnerId: many(
+      (ids) => budgets.byOwners(ids),
+      (row) => row.apiKeyId ?? row.projectId ?? "",
+    ),
+    budgetFiguresById: found((ids) => budgets.figures(ids)),
     blockFiguresById: found((ids) => blocks.figures(ids)),
     facilityBalanceById: found((ids) => ledger.facilityBalances(ids)),
     lotBalanceByAccountId: found((ids) => ledger.lotBalances(ids)),

@@ -31,6 +31,7 @@ export const fleetingShapes: { readonly [T in SharedTopic]: z.ZodType<FleetingTo
     startupId: z.string().nullable(),
     facilityId: z.string().nullable(),
     lotId: z.string().nullable(),
+    budgetId: z.string().nullish(),
     leases: z.array(z.object({ leaseId: z.string(), epoch: count })),
   }),
   "lease.returned": z.object({ leaseId: z.string(), startupId: z.string() }),
@@ -71,6 +72,7 @@ export const durableShapes: { readonly [T in DurableTopic]: z.ZodType<DurableTop
   "coverage.alert.opened": z.object({ alertId: z.string() }),
   "coverage.alert.closed": z.object({ alertId: z.string() }),
   "block.changed": z.object({ blockId: z.string() }),
+  "budget.alert.raised": z.object({ alertId: z.string() }),
   "payout.changed": z.object({ payoutId: z.string(), change: payoutChange }),
   "payout.account.changed": z.object({
     accountId: z.string(),

@@ -16,6 +16,8 @@ export interface DurableTopics {
   "coverage.alert.closed": { alertId: string };
   /** Credit was frozen, or is not any more: its lender's business, or an operator's where it is of all lenders. */
   "block.changed": { blockId: string };
+  /** A budget was spent up to one of its thresholds; written by the ledger, in the commit that charges. */
+  "budget.alert.raised": { alertId: string };
 }
 
 /** Published after the fact on the bus; a lost one is made good by the next. */
@@ -35,6 +37,8 @@ export interface FleetingTopics {
     startupId: string | null;
     facilityId: string | null;
     lotId: string | null;
+    /** Wanted back for a budget: the startup's other credit stays where it is. */
+    budgetId?: string | null | undefined;
     leases: readonly { leaseId: string; epoch: number }[];
   };
   /** A relay gave credit of a lease back, or a dead one's was taken. */

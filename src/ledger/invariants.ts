@@ -41,6 +41,28 @@ const leases = `
                          FROM lease_slice s JOIN lease l ON l.id = s.lease_id WHERE s.leased_account_id = a.id) s ON true
    WHERE a.kind = 'LEASED' AND (a.credits_posted - a.debits_posted <> s.lent OR s.stray)`;
 
+/** What counts as held and as lent under a budget is what is: open holds, and what leases have. */
+const budgetsHeld = `
+  SELECT 'held or leased of budget ' || p.budget_id || ' in ' || p.period AS fault FROM budget_period p
+    LEFT JOIN (SELECT b.budget_id, b.period, sum(h.amount_nano_credit - h.captured_nano_credit) AS held
+                 FROM hold h JOIN hold_budget b ON b.hold_id = h.id WHERE h.state = 'HELD' GROUP BY b.budget_id, b.period) h
+           ON h.budget_id = p.budget_id AND h.period = p.period
+    LEFT JOIN (SELECT b.budget_id, b.period, sum(s.balance_nano_credit) AS leased
+                 FROM lease_slice s JOIN lease_budget b ON b.lease_id = s.lease_id WHERE s.balance_nano_credit > 0 GROUP BY b.budget_id, b.period) l
+           ON l.budget_id = p.budget_id AND l.period = p.period
+   WHERE p.held_nano_credit <> coalesce(h.held, 0) OR p.leased_nano_credit <> coalesce(l.leased, 0)
+      OR (p.hard_stop AND p.spent_nano_credit + p.held_nano_credit + p.leased_nano_credit > p.ceiling_nano_credit)`;
+
+/** What counts as spent is what was charged to holds and leases under it, by the records of usage. */
+const budgetsSpent = `
+  SELECT 'spent of budget ' || p.budget_id || ' in ' || p.period AS fault FROM budget_period p
+    LEFT JOIN (SELECT c.budget_id, c.period, sum(c.charged) AS spent FROM (
+                 SELECT b.budget_id, b.period, u.charge_nano_credit AS charged FROM hold_budget b JOIN usage_record u ON u.id = b.hold_id
+                 UNION ALL
+                 SELECT b.budget_id, b.period, u.charge_nano_credit FROM lease_budget b JOIN usage_record u ON u.lease_id = b.lease_id) c
+                GROUP BY c.budget_id, c.period) s ON s.budget_id = p.budget_id AND s.period = p.period
+   WHERE p.spent_nano_credit <> coalesce(s.spent, 0)`;
+
 /** Without these a mistake of ours could change what is past. */
 export const historyTables = [
   "transfer",
@@ -104,7 +126,16 @@ const union = (...statements: readonly string[]): string =>
   statements.map((statement) => `SELECT fault FROM (${statement}) s`).join("\nUNION ALL ");
 
 /** Reads accounts, open holds and leases. $1: what expired before this instant should have been swept. */
-export const standingInvariants = union(ledgers, overdrafts, facilities, lots, leases, guards, expiredHolds);
+export const standingInvariants = union(
+  ledgers,
+  overdrafts,
+  facilities,
+  lots,
+  leases,
+  budgetsHeld,
+  guards,
+  expiredHolds,
+);
 /** Reads what was written after the transfer $1. */
 export const recentInvariants = union(
   crossings,
@@ -121,6 +152,7 @@ export const wholeInvariants = union(
   holds("true"),
   charges(() => "true"),
   priced("true"),
+  budgetsSpent,
 );
 /** What the ledger's own writes must keep after every one of them; what other tables and the sweep add is left out. $1: 0. */
 export const bookInvariants = union(
@@ -129,6 +161,8 @@ export const bookInvariants = union(
   facilities,
   lots,
   leases,
+  budgetsHeld,
+  budgetsSpent,
   folds,
   crossings,
   resolutions,

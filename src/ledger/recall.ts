@@ -15,6 +15,8 @@ export interface RecallScope {
   readonly startupId?: string | null;
   readonly facilityId?: string | null;
   readonly lotId?: string | null;
+  /** Alone: leases whose requests are under this budget. */
+  readonly budgetId?: string | null;
 }
 
 export interface Recalled {
@@ -33,6 +35,10 @@ interface Outstanding {
 const recallStatement = {
   name: "ledger-lease-recall",
   text: "SELECT lease_id, recall_epoch FROM lease_recall($1, $2, $3)",
+};
+const budgetStatement = {
+  name: "ledger-lease-recall-budget",
+  text: "SELECT lease_id, recall_epoch FROM budget_recall($1)",
 };
 /** Of those that were asked: which have neither answered nor ended. */
 const outstandingStatement = {
@@ -70,18 +76,18 @@ export class Recall {
     return rows.length;
   }
 
-  private async callBack({ startupId = null, facilityId = null, lotId = null }: RecallScope): Promise<Recalled> {
+  private async callBack(scope: RecallScope): Promise<Recalled> {
+    const { startupId = null, facilityId = null, lotId = null, budgetId = null } = scope;
     const beganMs = performance.now();
-    const rows = await this.db.query<{ lease_id: string; recall_epoch: number }>(recallStatement, [
-      startupId,
-      facilityId,
-      lotId,
-    ]);
+    const rows = await this.db.query<{ lease_id: string; recall_epoch: number }>(
+      budgetId === null ? recallStatement : budgetStatement,
+      budgetId === null ? [startupId, facilityId, lotId] : [budgetId],
+    );
     const asked = new Map(rows.map((row) => [row.lease_id, row.recall_epoch]));
     const answers = this.listen(asked);
     try {
       const leases = [...asked].map(([leaseId, epoch]) => ({ leaseId, epoch }));
-      this.bus.publish("lease.recalled", { startupId, facilityId, lotId, leases });
+      this.bus.publish("lease.recalled", { startupId, facilityId, lotId, budgetId, leases });
       while (asked.size > 0 && performance.now() - beganMs < PATIENCE_MS) {
         await answers.next();
         await this.reread(asked);

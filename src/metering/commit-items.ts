@@ -12,14 +12,40 @@ export interface HoldItem {
   /** What the request may end at; null: only lots that are kept for nothing in particular. */
   readonly accelerators: readonly string[] | null;
   readonly workload: Workload | null;
+  /** By which it is found out what budgets it is under; null: none. */
+  readonly apiKeyId: string | null;
 }
 
 export interface HoldResult {
-  readonly code: "HELD" | "INSUFFICIENT_CREDITS" | "HOLD_ID_REUSED";
-  /** What was available when its turn came, with INSUFFICIENT_CREDITS. */
+  readonly code: "HELD" | "INSUFFICIENT_CREDITS" | "BUDGET_EXCEEDED" | "HOLD_ID_REUSED";
+  /** What was available when its turn came, in the wallet or in the budget, when it was refused. */
   readonly available: string | null;
-  /** What of the startup's credit was lent to relays by then, with INSUFFICIENT_CREDITS. */
+  /** What of it was lent to relays by then, when it was refused. */
   readonly leased: string | null;
+  /** With BUDGET_EXCEEDED: the tightest of its budgets. */
+  readonly budget?: ExceededBudget | null;
+  /** Left out: nobody ever set a budget for this startup. */
+  readonly under?: KnownBudgets;
+}
+
+/** A budget as whoever is refused is told of it. */
+export interface ExceededBudget {
+  readonly id: string;
+  readonly of: "API_KEY" | "PROJECT";
+  readonly name: string;
+  /** `YYYY-MM` or `TOTAL`. */
+  readonly period: string;
+  readonly limit: string;
+  readonly spent: string;
+  readonly held: string;
+}
+
+/** What a key is under, as of the startup's `epoch`. */
+export interface KnownBudgets {
+  readonly epoch: number;
+  /** Whether any key of the startup is under any. */
+  readonly standing: boolean;
+  readonly ids: readonly string[];
 }
 
 /** The usage record beside a charge. */
@@ -99,10 +125,14 @@ export interface GrantItem {
   readonly minimum: string;
   readonly ttlMs: number;
   readonly at: Date;
+  /** What its requests are under, as this process knows it. */
+  readonly budgetIds: readonly string[];
+  readonly budgetEpoch: number;
 }
 
 export interface GrantResult {
-  readonly code: "GRANTED" | "TOO_LITTLE" | "LEASE_LOST";
+  /** BUDGETS_CHANGED: what this process knows of the startup's budgets is out of date. */
+  readonly code: "GRANTED" | "TOO_LITTLE" | "LEASE_LOST" | "BUDGETS_CHANGED";
   readonly granted: string | null;
   readonly available: string | null;
   /** When the first of its lots expires. */

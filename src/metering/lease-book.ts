@@ -1,13 +1,13 @@
-/** What this process may set aside from without asking anybody: its leases by startup and purpose. No I/O. */
+/** What this process may set aside from without asking anybody: its leases by startup, purpose and budgets. No I/O. */
 import type { Lease, Moment, SetAside } from "./lease";
 
 export class LeaseBook {
   private readonly leases = new Map<string, Lease>();
-  /** The one that is asked for or serves, per startup and purpose. */
+  /** The one that is asked for or serves, per startup, purpose and budgets. */
   private readonly current = new Map<string, Lease>();
 
-  static key(startupId: string, purposeKey: string): string {
-    return `${startupId} ${purposeKey}`;
+  static key(startupId: string, purposeKey: string, budgetsKey = ""): string {
+    return `${startupId} ${purposeKey} ${budgetsKey}`;
   }
 
   /** The lease that it was set aside from; null when there is none that may serve, or too little in it. */

@@ -4,6 +4,7 @@ import type { EventBus } from "../events/event-bus";
 import { LEASE_TTL_MS } from "../ledger/recall";
 import type { Clock } from "../platform/clock";
 import { DomainError } from "../platform/errors";
+import type { BudgetSet } from "./budget-sets";
 import type { GrantResult } from "./commit-items";
 import type { Lease } from "./lease";
 import { LEASE_SHARE_PPM, type Tranche } from "./lease-size";
@@ -36,7 +37,11 @@ export class LeaseTraffic {
   ) {}
 
   /** Null: no answer, and none to come. */
-  async ask(lease: Lease, purpose: Purpose, tranche: Tranche): Promise<GrantResult["code"] | null> {
+  async ask(
+    lease: Lease,
+    { purpose, budgets }: { purpose: Purpose; budgets: BudgetSet },
+    tranche: Tranche,
+  ): Promise<GrantResult["code"] | null> {
     const { queue, clock, instance, upMs } = this.its;
     const item = {
       id: newRequestId(),
@@ -50,6 +55,8 @@ export class LeaseTraffic {
       minimum: tranche.minimumNanoCredit.toString(),
       ttlMs: LEASE_TTL_MS,
       at: clock.now(),
+      budgetIds: budgets.ids,
+      budgetEpoch: budgets.epoch,
     };
     const first = lease.phase === "ASKED";
     const sentMs = upMs();
@@ -64,7 +71,9 @@ export class LeaseTraffic {
         lease.confirmedMs = upMs();
       }
       this.its.bus.publish("balance.changed", { startupId: lease.startupId });
-    } else if (first || answer?.code !== "TOO_LITTLE") lease.lose();
+    } else if (first || answer === null || answer.code === "LEASE_LOST") lease.lose();
+    // It is lent nothing more; what it has was lent under what it is counted against.
+    else if (answer.code === "BUDGETS_CHANGED") lease.retire();
     this.afterAct(lease);
     return answer?.code ?? null;
   }

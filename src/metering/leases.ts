@@ -4,6 +4,8 @@ import type { FleetingTopics } from "../events/topics";
 import { LEASE_TTL_MS } from "../ledger/recall";
 import type { Queryable } from "../platform/database";
 import { newId } from "../platform/ids";
+import { type BudgetSet, BudgetSets } from "./budget-sets";
+import type { KnownBudgets } from "./commit-items";
 import { Lease, type Moment, type SetAside } from "./lease";
 import { LeaseBook } from "./lease-book";
 import { BurnMeter, trancheOf } from "./lease-size";
@@ -33,9 +35,17 @@ export interface LeaseFigures {
   readonly setAsideNanoCredit: bigint;
 }
 
+/** Who asks, for what, on which key: what a lease is for follows from it. */
+export interface Borrower {
+  readonly startupId: string;
+  readonly purpose: Purpose;
+  readonly apiKeyId: string | null;
+}
+
 interface Demand {
   readonly startupId: string;
   readonly purpose: Purpose;
+  readonly budgets: BudgetSet;
   readonly burn: BurnMeter;
   lastMs: number;
   /** Asking again before is of no use. */
@@ -51,9 +61,10 @@ const beatStatement = {
 export class Leases {
   private readonly book = new LeaseBook();
   private readonly traffic: LeaseTraffic;
-  /** By startup and purpose. */
+  private readonly budgetSets = new BudgetSets();
+  /** As the leases, by startup, purpose and budgets. */
   private readonly demands = new Map<string, Demand>();
-  /** By startup: no new lease before. */
+  /** By startup, or by budget: no new lease before. */
   private readonly quietUntilMs = new Map<string, number>();
   private readonly waiting = new Set<() => void>();
   private draining = false;
@@ -66,15 +77,20 @@ export class Leases {
   }
 
   /** Neither I/O nor waiting: the lease that the request's credit was set aside from, or null. */
-  hold(startupId: string, purpose: Purpose, request: SetAside): string | null {
+  hold(borrower: Borrower, request: SetAside): string | null {
     const now = this.now();
-    const key = LeaseBook.key(startupId, purpose.key);
-    const demand = this.demandOf(key, startupId, purpose, now.upMs);
-    demand.lastMs = now.upMs;
+    const budgets = this.budgetSets.of(borrower.startupId, borrower.apiKeyId, now.upMs);
+    if (budgets === null) return null;
+    const { key, demand } = this.demandOf(borrower, budgets, now.upMs);
     demand.burn.add(request.amountNanoCredit, now.upMs);
     const lease = this.book.hold(key, request, now);
     if (lease === null || lease.low) this.topUp(key, demand, request.amountNanoCredit, now);
     return lease?.id ?? null;
+  }
+
+  /** The ledger held a request itself, and told what its key is under: from the next one on that can be borrowed for. */
+  learn({ startupId, apiKeyId }: Borrower, told: KnownBudgets | undefined): void {
+    this.budgetSets.learn(startupId, apiKeyId, this.its.upMs(), told);
   }
 
   release(leaseId: string, requestId: string): void {
@@ -105,7 +121,8 @@ export class Leases {
       this.giveBack(lease);
     }
     for (const [key, { lastMs }] of this.demands) if (now.upMs - lastMs > FORGET_AFTER_MS) this.demands.delete(key);
-    for (const [startupId, untilMs] of this.quietUntilMs) if (untilMs <= now.upMs) this.quietUntilMs.delete(startupId);
+    for (const [owner, untilMs] of this.quietUntilMs) if (untilMs <= now.upMs) this.quietUntilMs.delete(owner);
+    this.budgetSets.forgetUnused(now.upMs - FORGET_AFTER_MS);
   }
 
   /** Gives everything back; resolves when it is, but for what is set aside, which follows when its requests end. */
@@ -147,16 +164,23 @@ export class Leases {
     return { upMs: this.its.upMs(), clockMs: this.its.clock.nowMs() };
   }
 
-  private demandOf(key: string, startupId: string, purpose: Purpose, upMs: number): Demand {
-    const known = this.demands.get(key);
-    if (known !== undefined) return known;
-    const demand = { startupId, purpose, burn: new BurnMeter(upMs), lastMs: upMs, quietUntilMs: 0 };
-    this.demands.set(key, demand);
-    return demand;
+  private demandOf(
+    { startupId, purpose }: Borrower,
+    budgets: BudgetSet,
+    upMs: number,
+  ): { key: string; demand: Demand } {
+    const key = LeaseBook.key(startupId, purpose.key, budgets.key);
+    let demand = this.demands.get(key);
+    if (demand === undefined) {
+      demand = { startupId, purpose, budgets, burn: new BurnMeter(upMs), lastMs: upMs, quietUntilMs: 0 };
+      this.demands.set(key, demand);
+    }
+    demand.lastMs = upMs;
+    return { key, demand };
   }
 
   private topUp(key: string, demand: Demand, holdNanoCredit: bigint, now: Moment): void {
-    if (this.draining || demand.quietUntilMs > now.upMs || this.isQuiet(demand.startupId, now.upMs)) return;
+    if (this.draining || demand.quietUntilMs > now.upMs || this.isQuiet(demand, now.upMs)) return;
     const current = this.book.currentOf(key);
     // One that may not serve has lost touch with the ledger, or expires: the next beat decides.
     if (current !== undefined && (current.busy || !current.isUsable(now))) return;
@@ -168,13 +192,20 @@ export class Leases {
     if (tranche === null) return;
     const lease = current ?? new Lease(newId(), demand.startupId, key, now.upMs);
     if (current === undefined) this.book.add(lease);
-    void this.traffic.ask(lease, demand.purpose, tranche).then((code) => {
-      if (code !== "GRANTED") demand.quietUntilMs = this.its.upMs() + QUIET_AFTER_REFUSAL_MS;
+    void this.traffic.ask(lease, demand, tranche).then((code) => {
+      // Its keys' next requests are held by the ledger, which tells what they are under now.
+      if (code === "BUDGETS_CHANGED") this.budgetSets.forget(demand.startupId);
+      else if (code !== "GRANTED") demand.quietUntilMs = this.its.upMs() + QUIET_AFTER_REFUSAL_MS;
     });
   }
 
-  private isQuiet(startupId: string, upMs: number): boolean {
-    return (this.quietUntilMs.get(startupId) ?? 0) > upMs;
+  private isQuiet({ startupId, budgets }: Demand, upMs: number): boolean {
+    const isSoFor = (owner: string) => (this.quietUntilMs.get(owner) ?? 0) > upMs;
+    return isSoFor(startupId) || budgets.ids.some(isSoFor);
+  }
+
+  private quieten(owner: string): void {
+    this.quietUntilMs.set(owner, this.its.upMs() + QUIET_AFTER_RECALL_MS);
   }
 
   private async renew(): Promise<void> {
@@ -195,25 +226,32 @@ export class Leases {
   }
 
   /** Said by whoever recalls, in this process or another; the next beat would find out, too. */
-  private heard({ startupId, leases }: FleetingTopics["lease.recalled"]): void {
+  private heard({ startupId, budgetId, leases }: FleetingTopics["lease.recalled"]): void {
     for (const { leaseId, epoch } of leases) {
       const lease = this.book.byId(leaseId);
       if (lease !== undefined) this.callBack(lease, epoch);
     }
-    if (startupId == null) return;
-    this.quietUntilMs.set(startupId, this.its.upMs() + QUIET_AFTER_RECALL_MS);
+    const owner = budgetId ?? startupId;
+    if (owner == null) return;
+    this.quieten(owner);
     // One that was granted a moment after the recall was written is meant as well.
     for (const lease of [...this.book.all()]) {
-      if (lease.startupId !== startupId) continue;
+      if (lease.startupId !== owner && !this.budgetsOf(lease).includes(owner)) continue;
       lease.retire();
       this.giveBack(lease);
     }
   }
 
+  /** Who wants it back is not said: where it is under budgets it may be for one of them, and others of the startup borrow on. */
   private callBack(lease: Lease, epoch: number): void {
-    this.quietUntilMs.set(lease.startupId, this.its.upMs() + QUIET_AFTER_RECALL_MS);
+    const budgetIds = this.budgetsOf(lease);
+    for (const owner of budgetIds.length > 0 ? budgetIds : [lease.startupId]) this.quieten(owner);
     lease.recall(epoch);
     this.giveBack(lease);
+  }
+
+  private budgetsOf(lease: Lease): readonly string[] {
+    return this.demands.get(lease.key)?.budgets.ids ?? [];
   }
 
   private change(leaseId: string, act: (lease: Lease) => void): void {

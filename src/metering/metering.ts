@@ -15,6 +15,7 @@ import { accrualNanoUsd, chargeNanoCredit } from "../pricing/settlement";
 import { tierFor } from "../pricing/tier";
 import { gpuNanosFor } from "../pricing/token-price";
 import type { CaptureItem, HoldItem, HoldResult } from "./commit-items";
+import { refusal } from "./hold-refusal";
 import { type LeaseFigures, Leases } from "./leases";
 import { outlast, PATIENCE_MS } from "./outage";
 import type { Purpose } from "./purpose";
@@ -30,6 +31,8 @@ export { newRequestId } from "./request-id";
 export interface Authorisation {
   readonly requestId: string;
   readonly startupId: string;
+  /** The key that it came with, whose budgets it has to fit into; null: none, so that no budget counts it. */
+  readonly apiKeyId: string | null;
   readonly amountNanoCredit: bigint;
   readonly rateCardId: string;
   readonly ttlMs: number;
@@ -98,6 +101,8 @@ export class Metering {
   private readonly leases: Leases;
   /** By startup: its credit is being called back from all relays. */
   private readonly recalls: SharedRuns;
+  /** By budget: what was lent under it is being called back. */
+  private readonly budgetRecalls: SharedRuns;
 
   constructor(dependencies: MeteringDependencies) {
     const { db, bus, clock, instance = newId(), recall = new Recall({ db, bus }) } = dependencies;
@@ -113,16 +118,22 @@ export class Metering {
     this.recalls = new SharedRuns(async (startupId) => {
       await outlast(() => recall.recall({ startupId }), performance.now() + PATIENCE_MS);
     });
+    this.budgetRecalls = new SharedRuns(async (budgetId) => {
+      await outlast(() => recall.recall({ budgetId }), performance.now() + PATIENCE_MS);
+    });
   }
 
   /**
    * Sets credit aside for one request before anything is dispatched: in memory from a lease of this process, or durably.
-   * Errors: INSUFFICIENT_CREDITS (details.availableNanoCredit), DATABASE_UNAVAILABLE, OVERLOADED.
+   * Errors: INSUFFICIENT_CREDITS, BUDGET_EXCEEDED (both with details.availableNanoCredit), DATABASE_UNAVAILABLE, OVERLOADED.
    */
   async authorise(request: Authorisation): Promise<Authorised> {
-    const { startupId, purpose } = request;
-    const leaseId = purpose === null ? null : this.leases.hold(startupId, purpose, request);
-    if (leaseId === null) await this.holdInLedger(request);
+    const { startupId, apiKeyId, purpose } = request;
+    const borrower = purpose && { startupId, apiKeyId, purpose };
+    const leaseId = borrower && this.leases.hold(borrower, request);
+    if (leaseId !== null) return { leaseId };
+    const { under } = await this.holdInLedger(request);
+    if (borrower !== null) this.leases.learn(borrower, under);
     return { leaseId };
   }
 
@@ -208,7 +219,7 @@ export class Metering {
     return usageRecords(this.db, page, { ...filter, ...hidden, providerId });
   }
 
-  private async holdInLedger(request: Authorisation): Promise<void> {
+  private async holdInLedger(request: Authorisation): Promise<HoldResult> {
     const now = this.clock.now();
     const item: HoldItem = {
       id: request.requestId,
@@ -219,18 +230,20 @@ export class Metering {
       expiresAt: new Date(now.getTime() + request.ttlMs),
       accelerators: request.purpose?.accelerators ?? null,
       workload: request.purpose?.workload ?? null,
+      apiKeyId: request.apiKeyId,
     };
-    let result = await this.queue.hold(item);
-    if (isShort(result) && BigInt(result.leased ?? 0) > 0n) {
-      // Relays hold credit of this startup that nobody may be using: nobody is refused for its want before it was called back.
-      await this.recalls.run(request.startupId);
-      result = await this.queue.hold(item);
+    const calledBack = new Set<string>();
+    for (;;) {
+      const result = await this.queue.hold(item);
+      if (result.code === "HELD") return result;
+      if (result.code === "HOLD_ID_REUSED") throw new Error(`hold ${request.requestId} exists with another amount`);
+      // Relays hold credit, of the wallet or under a budget, that nobody may be using: nobody is refused for its want before
+      // it was called back.
+      const lender = result.budget?.id ?? request.startupId;
+      if (BigInt(result.leased ?? 0) === 0n || calledBack.has(lender)) throw refusal(result, request.amountNanoCredit);
+      calledBack.add(lender);
+      await (result.budget == null ? this.recalls : this.budgetRecalls).run(lender);
     }
-    if (result.code === "HELD") return;
-    if (result.code === "HOLD_ID_REUSED") throw new Error(`hold ${request.requestId} exists with another amount`);
-    throw new DomainError("INSUFFICIENT_CREDITS", "The credit that is left does not cover this request.", {
-      details: { availableNanoCredit: BigInt(result.available ?? 0), neededNanoCredit: request.amountNanoCredit },
-    });
   }
 
   private async charge(delivery: Delivery): Promise<Settlement> {
@@ -284,5 +297,3 @@ export class Metering {
     return this.volume.peek(providerId, period, at.getTime()) ?? 0n;
   }
 }
-
-const isShort = ({ code }: HoldResult): boolean => code === "INSUFFICIENT_CREDITS";

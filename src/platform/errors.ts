@@ -50,6 +50,11 @@ export const errorTable = {
     "insufficient_quota",
     "The credit that is left does not cover this request. Top up, or ask for fewer tokens.",
   ),
+  BUDGET_EXCEEDED: row(
+    402,
+    "insufficient_quota",
+    "A budget of the API key or of its project does not cover this request, whatever the wallet has. The answer names it and says when it begins anew.",
+  ),
   IDEMPOTENCY_KEY_REQUIRED: row(
     400,
     "invalid_request_error",

@@ -41,9 +41,13 @@ export interface AdmissionOptions {
   readonly holdTtlMs: number;
 }
 
-const HOLD_ROUNDS_MAX = 3;
+/** A wallet and two budgets may each cut a request once, and once another request be quicker. */
+const HOLD_ROUNDS_MAX = 4;
 
-/** Errors: BAD_USER_INPUT, MODEL_NOT_FOUND, OPERATION_NOT_SERVED, CONTEXT_TOO_LONG, NO_ROUTE, RATE_LIMIT_EXCEEDED, INSUFFICIENT_CREDITS, DATABASE_UNAVAILABLE. */
+/** What says how much there is instead. */
+const shortages: ReadonlySet<string> = new Set(["INSUFFICIENT_CREDITS", "BUDGET_EXCEEDED"]);
+
+/** Errors: BAD_USER_INPUT, MODEL_NOT_FOUND, OPERATION_NOT_SERVED, CONTEXT_TOO_LONG, NO_ROUTE, RATE_LIMIT_EXCEEDED, INSUFFICIENT_CREDITS, BUDGET_EXCEEDED, DATABASE_UNAVAILABLE. */
 export async function admit(
   options: AdmissionOptions,
   viewer: Payer,
@@ -135,6 +139,7 @@ async function holdFor(
     const { leaseId } = await timed(options, {
       requestId,
       startupId: viewer.organisationId,
+      apiKeyId: viewer.keyId,
       amountNanoCredit: heldNanoCredit,
       rateCardId: terms.quotes[0]!.card.id,
       ttlMs: options.holdTtlMs,
@@ -147,7 +152,7 @@ async function holdFor(
     try {
       return await hold(maxTokens);
     } catch (error) {
-      if (!(error instanceof DomainError) || error.code !== "INSUFFICIENT_CREDITS") throw error;
+      if (!(error instanceof DomainError) || !shortages.has(error.code)) throw error;
       const available = error.details?.availableNanoCredit as bigint;
       const affordable = Math.floor(
         affordableCompletionTokens(terms.quotes, promptTokens, available, terms.maxTokens * asked.choices) /
@@ -173,7 +178,7 @@ async function timed({ metering, metrics }: AdmissionOptions, request: Authorisa
   return authorised;
 }
 
-/** With all that the wallet says: what is held by other requests comes back, what is spent does not. */
+/** With all that the wallet or the budget says: what is held by other requests comes back, what is spent does not. */
 async function tooLittle(
   ledger: Ledger,
   viewer: Payer,
@@ -184,6 +189,11 @@ async function tooLittle(
     limitField,
   }: { affordable: number; maxTokens: number; limitField: string },
 ): Promise<DomainError> {
+  if (error.code === "BUDGET_EXCEEDED") {
+    const more =
+      affordableTokens >= 1 ? ` It covers ${affordableTokens} output tokens of the ${maxTokens} asked for.` : "";
+    return new DomainError(error.code, error.message + more, { details: { ...error.details, affordableTokens } });
+  }
   const { heldNanoCredit, spentNanoCredit } = await ledger.balance(viewer.organisationId);
   return new DomainError(
     "INSUFFICIENT_CREDITS",

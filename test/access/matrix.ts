@@ -137,6 +137,10 @@ const ownedBy: Readonly<Record<Exclude<ThingName, keyof Personal>, OrganisationK
   rateCard: "PROVIDER",
   proposal: "OPERATOR",
   account: "PROVIDER",
+  project: "STARTUP",
+  spare: "STARTUP",
+  budget: "STARTUP",
+  spending: "STARTUP",
   payout: "PROVIDER",
   payoutAccount: "PROVIDER",
 };

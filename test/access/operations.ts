@@ -28,6 +28,7 @@ const filter = (...ids: [string, ThingName][]): Row => ({
   args: (id) => ({ filter: Object.fromEntries(ids.map(([name, thing]) => [name, id(thing)])) }),
 });
 const provider: readonly OrganisationKind[] = ["PROVIDER"];
+const startup: readonly OrganisationKind[] = ["STARTUP"];
 const partner: readonly OrganisationKind[] = ["CAPITAL_PARTNER"];
 
 const soon = () => new Date(Date.now() + 60_000).toISOString();
@@ -48,6 +49,8 @@ export const queries: Readonly<Record<string, Row | readonly Row[]>> = {
     { ...filter(["apiKeyId", "apiKey"], ["memberId", "member"]), wordless: true },
   ],
   blocks: filter(["capitalPartnerId", "partner"], ["creditLotId", "lot"]),
+  budgetAlerts: filter(["startupId", "startup"], ["budgetId", "budget"]),
+  budgets: filter(["startupId", "startup"], ["projectId", "project"]),
   capacityWindows: filter(["providerId", "provider"]),
   claims: filter(["providerId", "provider"], ["endpointId", "endpoint"]),
   capitalExport: {
@@ -89,6 +92,7 @@ export const queries: Readonly<Record<string, Row | readonly Row[]>> = {
   payouts: { args: (id) => ({ first: 5, filter: { providerId: id("provider") } }) },
   pricingTiers: wordless,
   processes: wordless,
+  projects: filter(["startupId", "startup"]),
   providers: none,
   rateCard: wordless,
   rateCards: filter(["providerId", "provider"]),
@@ -271,7 +275,19 @@ export const mutations: Readonly<Record<string, Row>> = {
   },
   payoutApprove: { for: [], args: (id) => ({ input: { id: id("payout") } }) },
   payoutRun: { for: [], args: () => ({ input: { note: "made by the matrix" }, idempotencyKey: another() }) },
+  projectCreate: { for: startup, args: (id) => ({ input: { startupId: id("startup"), name: another() } }) },
+  projectRename: { for: startup, args: (id) => ({ input: { id: id("project"), name: another() } }) },
+  apiKeyMove: { for: startup, args: (id) => ({ input: { id: id("apiKey"), projectId: id("project") } }) },
+  budgetCreate: {
+    for: startup,
+    args: (id) => ({
+      input: { owner: { projectId: id("spare") }, amount: "10", period: "MONTH", hardStop: true },
+    }),
+  },
+  budgetChange: { for: startup, args: (id) => ({ input: { id: id("budget"), amount: "20" } }) },
   // After all that need it alive.
+  budgetRemove: { for: startup, args: (id) => ({ input: { id: id("budget") } }) },
+  projectArchive: { for: startup, args: (id) => ({ input: { id: id("spare") } }) },
   memberChangeRole: { args: (id) => ({ input: { id: id("member"), role: "ADMIN" } }) },
   sessionRevoke: { args: (id) => ({ input: { id: id("session") } }) },
   memberRemove: { args: (id) => ({ input: { id: id("member") } }) },
@@ -296,6 +312,7 @@ export const mutations: Readonly<Record<string, Row>> = {
 
 export const subscriptions: Readonly<Record<string, Row>> = {
   blockChanges: none,
+  budgetAlerts: none,
   capacityChanges: none,
   coverage: { args: (id) => ({ facilityId: id("facility") }) },
   coverageAlerts: none,

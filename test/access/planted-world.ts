@@ -2,6 +2,7 @@
 import type { GraphQLEnumType, GraphQLSchema } from "graphql";
 import { type ApiKeyScope, type OrganisationKind, SpotPricesRecordDocument } from "../../codegen/generated/graphql";
 import { AuditEvent } from "../../entities/audit-event";
+import { BudgetAlert } from "../../entities/budget-alert";
 import { CoverageAlert } from "../../entities/coverage-alert";
 import { CreditUse } from "../../entities/credit-use";
 import { Entry } from "../../entities/entry";
@@ -51,6 +52,10 @@ export const thingTypes = {
   rateCard: "RateCard",
   proposal: "RateCard",
   account: "LedgerAccount",
+  project: "Project",
+  spare: "Project",
+  budget: "Budget",
+  spending: "BudgetAlert",
   payout: "Payout",
   payoutAccount: "PayoutAccount",
   organisation: "Provider",
@@ -150,6 +155,7 @@ async function plant(api: TestApi, schema: GraphQLSchema): Promise<PlantedWorld>
     const supply = await plantSupply(api, provider, plant);
     const credit = await plantCredit(api, { partner, startup, figures }, plant);
     const claim = await plantClaim(provider, supply, plant);
+    const spending = await plantBudgets(api, startup, plant);
     const statements = await plantStatements(api.db, provider.uuid, provider.name);
     const payouts = await plantPayouts(api, provider.uuid, provider.name);
     plant([provider.name], `${provider.name} holder`, ...idsOf(...Object.values(payouts)));
@@ -165,6 +171,7 @@ async function plant(api: TestApi, schema: GraphQLSchema): Promise<PlantedWorld>
       ...supply,
       ...credit,
       ...claim,
+      ...spending,
       ...statements,
       ...payouts,
       ...traffic,
@@ -194,6 +201,7 @@ export async function plantMore({ api, near }: PlantedWorld, n: number): Promise
   const supply = await plantSupply(api, provider, unmarked, `2025-0${n}`);
   await plantCredit(api, { partner, startup, figures }, unmarked);
   await plantClaim(provider, supply, unmarked);
+  await plantBudgets(api, startup, unmarked);
   await plantStatements(api.db, provider.uuid, provider.name, `${2_100 + n}`);
   await plantPayout(api, provider.uuid, provider.name, `${2_100 + n}`);
   await plantTraffic(api, { provider, startup, figures, fixing, ...supply }, unmarked);
@@ -389,6 +397,31 @@ async function aUse({ db }: TestApi, facilityId: string, startupId: string): Pro
 async function aBlock(partner: Inhabitant, creditLotId: string, reason: string): Promise<string> {
   const input = { target: { creditLotId }, reason, explanation: `${partner.name} explains` };
   return created(partner, "creditBlock", "block", input, "@idempotent");
+}
+
+/** A budget over a project, which was spent up to its first threshold; and a project without. */
+async function plantBudgets({ db }: Pick<TestApi, "db">, startup: Inhabitant, plant: Plant) {
+  const project = await created(startup, "projectCreate", "project", { name: `${startup.name} project` });
+  const spare = await created(startup, "projectCreate", "project", { name: `${startup.name} spare` });
+  const terms = { amount: "100", period: "TOTAL", hardStop: true };
+  const budget = await created(startup, "budgetCreate", "budget", { owner: { projectId: project }, ...terms });
+  const key = { name: `${startup.name} agent`, scopes: ["INFER"], projectId: project };
+  await created(startup, "apiKeyCreate", "apiKey", key);
+  const alert = newId();
+  await db.source.getRepository(BudgetAlert).insert({
+    id: alert,
+    budgetId: uuidOf(budget),
+    startupId: startup.uuid,
+    period: "TOTAL",
+    thresholdPpm: 800_000,
+    limitNanoCredit: 100_000_000_000n,
+    spentNanoCredit: 80_000_000_000n,
+    at: new Date("2026-01-15T12:00:00Z"),
+  });
+  const things = { project, spare, budget, spending: encodeId("BudgetAlert", alert) };
+  plant([startup.name], `${startup.name} project`, `${startup.name} spare`, key.name);
+  plant([startup.name], ...idsOf(...Object.values(things)));
+  return things;
 }
 
 /** For an attempt of an hour ago that left no record. */

@@ -23,9 +23,12 @@ const operatorsTables = ["journal_page", "spot_observation", "test_clock"];
 /** No request touches them. */
 const systemTables = [
   "bank_callback",
+  "budget_epoch",
   "credit_use_mark",
   "hold",
+  "hold_budget",
   "lease",
+  "lease_budget",
   "lease_slice",
   "migration",
   "outbox_epoch",

@@ -40,6 +40,10 @@ export const parties: Readonly<Record<string, readonly PartyKind[]>> = {
   statement_line: ["provider"],
   statement_dispute: ["provider"],
   credit_note: ["provider"],
+  project: ["startup"],
+  budget: ["startup"],
+  budget_period: ["startup"],
+  budget_alert: ["startup"],
   payout_account: ["provider"],
   payout: ["provider"],
   payout_attempt: ["provider"],
@@ -61,6 +65,7 @@ export const keyOf = (table: string): string =>
     sla_minute: "endpoint_id",
     block_lot: "block_id",
     entry: "transfer_id",
+    budget_period: "budget_id",
     servicing_fee: "facility_id",
     credit_use: "facility_id",
   })[table] ?? "id";
@@ -94,6 +99,33 @@ export async function aMarket(db: Database): Promise<Market> {
     persisted_only: false,
     created_at: at,
     version: 1,
+  });
+  const project = await put("project", { startup_id: startup, name: "p", created_at: at, version: 1 });
+  const budget = await put("budget", {
+    startup_id: startup,
+    project_id: project,
+    period: "TOTAL",
+    amount_nano_credit: 1,
+    hard_stop: true,
+    thresholds_ppm: [800_000],
+    created_at: at,
+    version: 1,
+  });
+  await put("budget_period", {
+    budget_id: budget,
+    period: "TOTAL",
+    limit_nano_credit: 1,
+    hard_stop: true,
+    ceiling_nano_credit: 1,
+  });
+  await put("budget_alert", {
+    budget_id: budget,
+    startup_id: startup,
+    period: "TOTAL",
+    threshold_ppm: 800_000,
+    limit_nano_credit: 1,
+    spent_nano_credit: 1,
+    at,
   });
   const window = { created_at: at, last_seen_at: at, expires_at: "2027-01-01T00:00:00Z" };
   await put("session", {

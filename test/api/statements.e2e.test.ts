@@ -40,6 +40,7 @@ const costs: Readonly<Record<string, Cost>> = {
   Accruals: ["provider", 2],
   ApiKeyChangeLimits: ["provider", 5],
   ApiKeyCreate: ["provider", 5],
+  ApiKeyMove: ["startup", 9],
   ApiKeyRevoke: ["provider", 5],
   ApiKeyRotate: ["provider", 8],
   ApiKeys: ["provider", 2],
@@ -47,6 +48,13 @@ const costs: Readonly<Record<string, Cost>> = {
   BlockAssign: ["partner", 10],
   BlockChanges: ["partner", 4],
   Blocks: ["partner", 3],
+  BudgetAlerts: ["startup", 2],
+  BudgetAlertsRaised: ["startup", 5],
+  BudgetChange: ["startup", 8],
+  BudgetCreate: ["startup", 8],
+  BudgetRemove: ["startup", 7],
+  BudgetedKeys: ["startup", 5],
+  Budgets: ["startup", 3],
   CapacityChanges: ["provider", 6],
   CapacityWindowCancel: ["provider", 6],
   CapacityWindowOpen: ["provider", 7],
@@ -112,6 +120,10 @@ const costs: Readonly<Record<string, Cost>> = {
   PeriodClose: ["operator", 12],
   PricingTiers: ["provider", 0],
   Processes: ["operator", 0],
+  ProjectArchive: ["startup", 6],
+  ProjectCreate: ["startup", 5],
+  ProjectRename: ["startup", 5],
+  Projects: ["startup", 4],
   ProviderRateCard: ["provider", 1],
   Providers: ["provider", 3],
   Quotes: ["provider", 2],
@@ -297,9 +309,10 @@ async function run(name: string, document: DocumentNode, party: Inhabitant): Pro
 }
 
 async function variablesOf(document: DocumentNode): Promise<Record<string, unknown>> {
-  const { things, provider } = world.near;
-  const given = { ...things, ...provider.personal };
+  const { things, provider, startup } = world.near;
   const field = fieldOf(document);
+  const own = costs[operationOf(document).name!.value]?.[0] === "startup" ? startup : provider;
+  const given = { ...things, ...own.personal };
   if (operationOf(document).operation === "mutation") return mutations[field]!.args((thing) => given[thing]);
   const ofNodes: Record<string, Record<string, unknown>> = {
     ProviderRateCard: { id: provider.id },

@@ -74,6 +74,15 @@ const aSession = async () => {
   return Buffer.from(`Session:${session.id}`).toString("base64url");
 };
 
+const aProject = async () => made(startup, "projectCreate", "project", { name: another("project") });
+const aBudgetInput = async () => ({
+  owner: { projectId: await aProject() },
+  amount: "10",
+  period: "MONTH",
+  hardStop: true,
+});
+const aBudget = async () => made(startup, "budgetCreate", "budget", await aBudgetInput());
+
 const aBlock = async () =>
   made(partner, "creditBlock", "block", { target: { facilityId: await opened(partner, "10") }, reason: "DEFAULT" });
 /** For an attempt that left no record; the fixing is there once a spot price was recorded. */
@@ -130,6 +139,25 @@ const tries: Readonly<Record<string, () => Promise<Try>>> = {
     action: "api-key.change-limits",
     input: { id: await aKey(), limits: { tokensPerMinute: 5_000 }, expectedVersion: 1 },
   }),
+  projectCreate: async () => ({ by: startup, action: "project.create", input: { name: another("project") } }),
+  projectRename: async () => ({
+    by: startup,
+    action: "project.rename",
+    input: { id: await aProject(), name: another("project"), expectedVersion: 1 },
+  }),
+  projectArchive: async () => ({ by: startup, action: "project.archive", input: { id: await aProject() } }),
+  apiKeyMove: async () => ({
+    by: startup,
+    action: "api-key.move",
+    input: { id: await aKey(), projectId: await aProject() },
+  }),
+  budgetCreate: async () => ({ by: startup, action: "budget.create", input: await aBudgetInput() }),
+  budgetChange: async () => ({
+    by: startup,
+    action: "budget.change",
+    input: { id: await aBudget(), amount: "5", expectedVersion: 1 },
+  }),
+  budgetRemove: async () => ({ by: startup, action: "budget.remove", input: { id: await aBudget() } }),
   apiKeyRevoke: async () => ({ by: startup, action: "api-key.revoke", input: { id: await aKey() } }),
   sessionRevoke: async () => ({ by: startup, action: "session.revoke", input: { id: await aSession() } }),
   endpointRegister: async () => ({

@@ -48,10 +48,15 @@ export class Lessee {
     });
   }
 
-  async hold(startupId: string, amountNanoCredit: bigint, purpose: Purpose = CHAT): Promise<LeasedRequest> {
+  async hold(
+    startupId: string,
+    amountNanoCredit: bigint,
+    purpose: Purpose = CHAT,
+    apiKeyId: string | null = null,
+  ): Promise<LeasedRequest> {
     const requestId = newRequestId();
     const rateCardId = this.world.quote.card.id;
-    const asked = { requestId, startupId, amountNanoCredit, rateCardId, ttlMs: 600_000, purpose };
+    const asked = { requestId, startupId, amountNanoCredit, rateCardId, ttlMs: 600_000, purpose, apiKeyId };
     return { requestId, startupId, heldNanoCredit: amountNanoCredit, ...(await this.metering.authorise(asked)) };
   }
 
@@ -68,9 +73,14 @@ export class Lessee {
   }
 
   /** Asks for little until the process has a lease, and gives back what it asked for. */
-  async borrow(startupId: string, amountNanoCredit = 10n, purpose: Purpose = CHAT): Promise<string> {
+  async borrow(
+    startupId: string,
+    amountNanoCredit = 10n,
+    purpose: Purpose = CHAT,
+    apiKeyId: string | null = null,
+  ): Promise<string> {
     return until("a lease", async () => {
-      const request = await this.hold(startupId, amountNanoCredit, purpose);
+      const request = await this.hold(startupId, amountNanoCredit, purpose, apiKeyId);
       await this.release(request);
       return request.leaseId;
     });

@@ -162,7 +162,7 @@ export class MoneyWorld {
   async hold(
     startupId: string,
     amountNanoCredit: bigint,
-    options: { ttlMs?: number; requestId?: string } = {},
+    options: { ttlMs?: number; requestId?: string; apiKeyId?: string } = {},
   ): Promise<string> {
     const requestId = options.requestId ?? newRequestId();
     const rateCardId = this.quote.card.id;
@@ -173,6 +173,7 @@ export class MoneyWorld {
       rateCardId,
       ttlMs: options.ttlMs ?? 600_000,
       purpose: null,
+      apiKeyId: options.apiKeyId ?? null,
     });
     return requestId;
   }

@@ -43,6 +43,8 @@ export const apiKeyView = (row: ApiKey): ApiKeyView => ({
   limits: limitsOf(row),
   version: row.version,
   rotatedFromId: row.rotatedFromId,
+  originId: row.originId ?? row.id,
+  projectId: row.projectId,
 });
 
 export const sessionView = (row: Session, viewer: Viewer | null): SessionView => ({
