@@ -102,6 +102,7 @@ async function openServices(db: Database, bus: MemoryBus): Promise<Services> {
       identity: await openRelayIdentity(secrets, Date.now()),
       pepper: randomBytes(32),
       sealingKey: randomBytes(32),
+      answerKey: randomBytes(32),
       publicUrl: PUBLIC_URL,
       egress: { allowLoopback: false, ownHosts: [] },
     },

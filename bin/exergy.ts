@@ -36,7 +36,7 @@ import { openRelayIdentity, type RelayIdentity } from "../src/upstreams/identity
 import { subscriptionClasses } from "../subscriptions";
 import { openManifest } from "./manifest";
 import { openRelayProcesses, type RelayProcesses } from "./relay-processes";
-import { openPepper, openSealingKey, openStore } from "./store";
+import { openAnswerKey, openPepper, openSealingKey, openStore } from "./store";
 import { version } from "./version";
 
 export interface Exergy {
@@ -73,6 +73,7 @@ export async function startExergy(given: Config, log: Log, shutdown: Closing, pa
   const identity = await openRelayIdentity(await openSecrets(config.secretsDirectory), systemClock.nowMs());
   const pepper = await openPepper(config);
   const sealingKey = await openSealingKey(config);
+  const answerKey = await openAnswerKey(config);
   const metrics = createMetrics(parent === undefined ? {} : { process: parent.number });
   parent?.line.answer("metrics", () => metrics.text());
   const instance = newId();
@@ -89,6 +90,7 @@ export async function startExergy(given: Config, log: Log, shutdown: Closing, pa
       identity,
       pepper,
       sealingKey,
+      answerKey,
       publicUrl: config.publicUrl ?? `http://localhost:${config.port}`,
       egress: { allowLoopback: config.allowLoopbackUpstreams, ownHosts: ownHosts(config) },
       redis,

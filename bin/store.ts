@@ -60,4 +60,10 @@ export async function openSealingKey(config: Config): Promise<Buffer> {
   return Buffer.from(await secrets.readOrCreate("payout-account-key", newKey), "base64");
 }
 
+/** What answers that are kept under an idempotency key are sealed with; with a lost key they cannot be repeated. Errors: SecretsUnavailable. */
+export async function openAnswerKey(config: Config): Promise<Buffer> {
+  const secrets = await openSecrets(config.secretsDirectory);
+  return Buffer.from(await secrets.readOrCreate("kept-answer-key", newKey), "base64");
+}
+
 const newKey = () => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64");

@@ -25,6 +25,7 @@ import { Hold } from "./hold";
 import { HoldBudget } from "./hold-budget";
 import { IdempotencyKey } from "./idempotency-key";
 import { JournalPage } from "./journal-page";
+import { KeptAnswer } from "./kept-answer";
 import { Lease } from "./lease";
 import { LeaseBudget } from "./lease-budget";
 import { LeaseSlice } from "./lease-slice";
@@ -83,6 +84,7 @@ export const entities = [
   HoldBudget,
   IdempotencyKey,
   JournalPage,
+  KeptAnswer,
   LedgerAccount,
   Lease,
   LeaseBudget,

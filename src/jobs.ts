@@ -1,5 +1,6 @@
 /** The work that nobody asks for, by the role that does it: publishing events, sweeping holds, fixing prices, probing, judging minutes. */
 import { ANNOUNCE_MS } from "./events/presence";
+import { RENEW_MS } from "./metering/kept-answers";
 import { LEASE_BEAT_MS } from "./metering/lease";
 import type { Config, Role } from "./platform/config";
 import type { Database } from "./platform/database";
@@ -27,6 +28,7 @@ const COVERAGE_MS = 5_000;
 const EXPIRY_MS = 5_000;
 const SERVICING_MS = 15_000;
 const STATEMENTS_MS = 30_000;
+const FORGET_ANSWERS_MS = 60_000;
 const TRIM_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
@@ -121,6 +123,7 @@ function works(services: Services, { config, db }: JobsPlatform): Work[] {
     sla,
     routing,
     metering,
+    keptAnswers,
     recall,
     payouts,
     pricing,
@@ -161,6 +164,14 @@ function works(services: Services, { config, db }: JobsPlatform): Work[] {
       run: () => metering.sweepExpiredHolds(system.nowWithoutMoves(config.upstream.totalTimeoutMs + SWEEP_GRACE_MS)),
     },
     { name: "metering.beat", everyMs: LEASE_BEAT_MS, by: ["relay"], run: () => metering.beatLeases() },
+    { name: "metering.renew-keys", everyMs: RENEW_MS, by: ["relay"], run: () => keptAnswers.renew() },
+    {
+      name: "metering.forget-answers",
+      everyMs: FORGET_ANSWERS_MS,
+      by: ["worker"],
+      once: true,
+      run: () => keptAnswers.forget(),
+    },
     { name: "ledger.sweep", everyMs: LEASE_SWEEP_MS, by: ["worker"], once: true, run: () => recall.sweep() },
     { name: "ledger.journal", everyMs: JOURNAL_MS, by: ["worker"], once: true, run: () => journal.write() },
     {

@@ -19,6 +19,7 @@ import { LedgerBooks } from "./ledger/ledger-books";
 import { Recall } from "./ledger/recall";
 import { Reconciliation } from "./ledger/reconciliation";
 import { Budgets } from "./metering/budgets";
+import { KeptAnswers } from "./metering/kept-answers";
 import { Metering } from "./metering/metering";
 import { Claims } from "./payouts/claims";
 import { FlaggedUsage } from "./payouts/flagged-usage";
@@ -53,6 +54,8 @@ export interface Platform {
   readonly pepper: Buffer;
   /** Key under which providers' bank accounts are sealed. */
   readonly sealingKey: Buffer;
+  /** Key under which answers are kept for those who repeat a request. */
+  readonly answerKey: Buffer;
   /** Issuer of relay tokens: where the JWKS is. */
   readonly publicUrl: string;
   readonly egress: EgressPolicy;
@@ -110,6 +113,12 @@ export function createServices(platform: Platform, bus: EventBus) {
     onFault: (err) => log.error({ err }, "a lease could not be served"),
   });
   const budgets = new Budgets({ db, accounts, recall, clock });
+  const keptAnswers = new KeptAnswers({
+    db,
+    clock: realClock,
+    key: platform.answerKey,
+    release: (requestId, startupId) => metering.release(requestId, startupId),
+  });
   const blocks = new Blocks({ db, recall, bus, outbox, clock });
   const capacity = new Capacity({ db, bus, outbox, clock });
   const sla = new Sla({ db, outbox, clock });
@@ -152,6 +161,7 @@ export function createServices(platform: Platform, bus: EventBus) {
     blocks,
     metering,
     budgets,
+    keptAnswers,
     sla,
     statements,
     routing,

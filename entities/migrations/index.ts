@@ -24,6 +24,7 @@ import { Payouts } from "./0022-payouts";
 import { TestClock } from "./0023-test-clock";
 import { KeyLimits } from "./0024-key-limits";
 import { Budgets } from "./0026-budgets";
+import { Replays } from "./0025-replays";
 
 export const migrations = [
   Accounts,
@@ -51,4 +52,5 @@ export const migrations = [
   TestClock,
   KeyLimits,
   Budgets,
+  Replays,
 ] as const;

@@ -65,6 +65,17 @@ export const errorTable = {
     "invalid_request_error",
     "The same key came with another input. Use a new key for a new act.",
   ),
+  REQUEST_IN_FLIGHT: row(
+    409,
+    "invalid_request_error",
+    "The first request with this idempotency key still runs. Repeat after `Retry-After` seconds: the answer will be the same.",
+    true,
+  ),
+  ANSWER_NOT_KEPT: row(
+    409,
+    "invalid_request_error",
+    "The request with this idempotency key was answered and charged, once; its answer was too large to be kept. The message names the request and what it cost.",
+  ),
   STATE_CONFLICT: row(409, "invalid_request_error", "The object's state does not allow this act."),
   PERIOD_CLOSED: row(
     409,

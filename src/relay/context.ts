@@ -1,6 +1,7 @@
 /** All that a route of the relay may touch. */
 import type { Accounts } from "../accounts/accounts";
 import type { Ledger } from "../ledger/ledger";
+import type { KeptAnswers } from "../metering/kept-answers";
 import type { Metering } from "../metering/metering";
 import type { Clock } from "../platform/clock";
 import type { Config } from "../platform/config";
@@ -23,6 +24,7 @@ export interface RelayDependencies {
   readonly accounts: Accounts;
   readonly ledger: Ledger;
   readonly metering: Metering;
+  readonly keptAnswers: KeptAnswers;
   readonly routing: Routing;
   readonly sla: Sla;
   readonly upstreams: Upstreams;

@@ -27,6 +27,7 @@ const systemTables = [
   "credit_use_mark",
   "hold",
   "hold_budget",
+  "kept_answer",
   "lease",
   "lease_budget",
   "lease_slice",

@@ -74,6 +74,7 @@ export async function openApi(environment: Record<string, string> = {}): Promise
       identity,
       pepper: Buffer.from("a pepper for tests"),
       sealingKey: randomBytes(32),
+      answerKey: randomBytes(32),
       publicUrl: "http://localhost",
       egress: { allowLoopback: true, ownHosts: [] },
     },

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { openPepper, openSealingKey } from "../../bin/store";
+import { openAnswerKey, openPepper, openSealingKey } from "../../bin/store";
 import { type SimulatedBank, startSimulatedBank } from "../../examples/simulated-bank/server";
 import type { OrganisationKind } from "../../schema/enums";
 import type { Viewer } from "../../src/accounts/viewer";
@@ -168,6 +168,7 @@ export class MoneyMarket {
         identity: this.identity,
         pepper: await openPepper(config),
         sealingKey: await openSealingKey(config),
+        answerKey: await openAnswerKey(config),
         publicUrl: PUBLIC_URL,
         egress: { allowLoopback: true, ownHosts: [] },
       },

@@ -118,6 +118,9 @@ export class RelayWorld {
   private readonly models = new Set<string>();
   private facilityId!: string;
   private partner!: Viewer;
+  private readonly pepper = randomBytes(32);
+  private readonly sealingKey = randomBytes(32);
+  private readonly answerKey = randomBytes(32);
   private readonly agent = new Agent({ keepAliveTimeout: 1_000 });
   private readonly log: Log;
 
@@ -329,6 +332,10 @@ export class RelayWorld {
         clock: this.clock,
         log: this.log,
         ...this.secrets,
+        identity: this.identity,
+        pepper: this.pepper,
+        sealingKey: this.sealingKey,
+        answerKey: this.answerKey,
         publicUrl: ISSUER,
         egress,
       },
