@@ -51,4 +51,8 @@ export class UsageRecord {
   @Int({ nullable: true }) ttftMs!: number | null;
   @Int() durationMs!: number;
   @At() completedAt!: Date;
+  /** SHA-256 (base64url) of the body that the startup sent; null of records from before receipts. */
+  @Text({ nullable: true }) requestHash!: string | null;
+  /** The same of the body that the provider received, as its relay token says. */
+  @Text({ nullable: true }) upstreamHash!: string | null;
 }

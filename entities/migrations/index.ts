@@ -25,6 +25,7 @@ import { TestClock } from "./0023-test-clock";
 import { KeyLimits } from "./0024-key-limits";
 import { Budgets } from "./0026-budgets";
 import { Replays } from "./0025-replays";
+import { Receipts } from "./0028-receipts";
 
 export const migrations = [
   Accounts,
@@ -53,4 +54,5 @@ export const migrations = [
   KeyLimits,
   Budgets,
   Replays,
+  Receipts,
 ] as const;

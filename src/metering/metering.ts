@@ -67,6 +67,9 @@ export interface Delivery {
   readonly streamed: boolean;
   readonly ttftMs: number | null;
   readonly durationMs: number;
+  /** SHA-256, base64url: of the body as the startup sent it, and as the provider received it. */
+  readonly requestHash?: string;
+  readonly upstreamHash?: string;
 }
 
 export interface Settlement {

@@ -26,5 +26,7 @@ export function usageMembers(delivery: Delivery, priced: { gpuNanos: bigint; acc
     streamed: delivery.streamed,
     ttftMs: delivery.ttftMs,
     durationMs: delivery.durationMs,
+    requestHash: delivery.requestHash,
+    upstreamHash: delivery.upstreamHash,
   };
 }
