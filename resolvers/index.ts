@@ -60,6 +60,7 @@ export const resolverClasses = [
   metering.DeliveryEdges,
   routing.RoutingResolver,
   routing.RoutingCandidateEdges,
+  routing.ExplainedCandidateEdges,
   payouts.PayoutsResolver,
   payouts.PayoutActsResolver,
   payouts.AccrualEdges,

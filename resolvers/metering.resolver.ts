@@ -4,7 +4,13 @@ import { Filter } from "../schema/fields";
 import { DeliveryFilter, UsageFilter } from "../schema/inputs/metering.input";
 import { PageArgs } from "../schema/page";
 import { AcceleratorView, EndpointView, OfferingView } from "../schema/views/catalog.view";
-import { DeliveryConnection, DeliveryView, UsageConnection, UsageView } from "../schema/views/metering.view";
+import {
+  DeliveryConnection,
+  DeliveryView,
+  ReceiptView,
+  UsageConnection,
+  UsageView,
+} from "../schema/views/metering.view";
 import { FixingView } from "../schema/views/pricing.view";
 import type { Context } from "../src/api/context";
 import { optionalUuidOf } from "../src/api/node-ids";
@@ -44,6 +50,11 @@ export class UsageEdges {
   async accelerator(@Root() { acceleratorCode }: UsageView, @Ctx() { loaders }: Context) {
     return acceleratorView(await loaders.acceleratorByCode.load(acceleratorCode));
   }
+
+  @FieldResolver(() => ReceiptView, { description: "What was charged, signed by us; it names nobody who served it." })
+  async receipt(@Root() { requestId }: UsageView, @Ctx() { loaders }: Context): Promise<ReceiptView> {
+    return loaders.usageReceiptById.load(requestId);
+  }
 }
 
 @Resolver(() => DeliveryView)
@@ -61,5 +72,12 @@ export class DeliveryEdges {
   @FieldResolver(() => FixingView, { description: "The fixing that it was priced by." })
   async fixing(@Root() { fixingId }: DeliveryView, @Ctx() { loaders }: Context) {
     return fixingView(await loaders.fixingById.load(fixingId));
+  }
+
+  @FieldResolver(() => ReceiptView, {
+    description: "What was earned, signed by us; it names nobody whose request it was.",
+  })
+  async receipt(@Root() { requestId }: DeliveryView, @Ctx() { loaders }: Context): Promise<ReceiptView> {
+    return loaders.deliveryReceiptById.load(requestId);
   }
 }

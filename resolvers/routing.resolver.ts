@@ -2,19 +2,28 @@
 import { Arg, Args, Ctx, FieldResolver, Query, Resolver, Root } from "type-graphql";
 import type { RoutingDecision } from "../entities/routing-decision";
 import { Filter } from "../schema/fields";
-import { RoutingCandidacyFilter, RoutingDecisionFilter, RoutingDecisionSelector } from "../schema/inputs/routing.input";
+import {
+  RoutingCandidacyFilter,
+  RoutingDecisionFilter,
+  RoutingDecisionSelector,
+  RoutingLossFilter,
+} from "../schema/inputs/routing.input";
 import { PageArgs } from "../schema/page";
 import { EndpointView } from "../schema/views/catalog.view";
 import {
+  ExplainedCandidateView,
+  RouteExplanationView,
   RoutingCandidacyConnection,
   RoutingCandidateView,
   RoutingDecisionConnection,
   RoutingDecisionView,
+  RoutingLossView,
 } from "../schema/views/routing.view";
 import { requireKind } from "../src/accounts/viewer";
 import type { Context } from "../src/api/context";
 import { optionalUuidOf, pageOfOne, uuidOf } from "../src/api/node-ids";
 import { endpointView } from "../src/api/views/catalog";
+import { type Reader, routeExplanationView, routingLossView } from "../src/api/views/explanation";
 import { connection } from "../src/api/views/page";
 import { routingCandidacyView, routingDecisionView } from "../src/api/views/routing";
 import { isId } from "../src/platform/ids";
@@ -72,6 +81,51 @@ export class RoutingResolver {
     const decisions = await context.services.routing.decisions(context.viewer, page, { ...filter });
     const own = await ownEndpoints(decisions.rows, context);
     return connection(decisions, (row) => routingCandidacyView(row, (id) => own.has(id)));
+  }
+
+  @Query(() => RouteExplanationView, {
+    nullable: true,
+    description:
+      "Why a request went where it went, or did not come to you, in words; null when there is no such request, or none that is your business.",
+  })
+  async explainRoute(
+    @Arg("requestId", () => String, {
+      description: "The request's id, as its response carried it in `x-request-id`, or as an endpoint received it.",
+    })
+    requestId: string,
+    @Ctx() context: Context,
+  ): Promise<RouteExplanationView | null> {
+    const { organisationId, kind } = requireKind(context.viewer, "READ", "STARTUP", "PROVIDER", "OPERATOR");
+    if (!isId(requestId)) return null;
+    const { rows } = await context.services.routing.decisions(context.viewer, pageOfOne(requestId), {});
+    const [row] = rows;
+    if (row === undefined) return null;
+    const own = kind === "STARTUP" ? null : await ownEndpoints(rows, context);
+    const reader: Reader = { organisationId, ownEndpoints: own, mayName: own !== null };
+    return routeExplanationView(row, reader);
+  }
+
+  @Query(() => [RoutingLossView], {
+    description:
+      "What others served although a provider's endpoints were looked at, by reason, the largest part first: its own, or that of the provider which an operator names.",
+  })
+  async routingLosses(
+    @Filter(() => RoutingLossFilter) filter: RoutingLossFilter | null,
+    @Ctx() { services, viewer }: Context,
+  ): Promise<RoutingLossView[]> {
+    const providerId = optionalUuidOf(filter?.providerId, "Provider", "providerId");
+    return (await services.routing.losses(viewer, { ...filter, providerId })).map(routingLossView);
+  }
+}
+
+@Resolver(() => ExplainedCandidateView)
+export class ExplainedCandidateEdges {
+  @FieldResolver(() => EndpointView, {
+    nullable: true,
+    description: "The endpoint: a provider's own, any for an operator, none for a startup.",
+  })
+  async endpoint(@Root() { endpointId }: ExplainedCandidateView, @Ctx() { loaders }: Context) {
+    return endpointId === null ? null : endpointView(await loaders.endpointById.load(endpointId));
   }
 }
 

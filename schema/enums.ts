@@ -278,6 +278,21 @@ export const SlaBreachChange = words(
 );
 export type SlaBreachChange = keyof typeof SlaBreachChange;
 
+const refusalWords = {
+  MODEL_MISMATCH: { description: "It offers another model." },
+  OFFERING_NOT_LIVE: { description: "Its offering of the model is staged or withdrawn." },
+  ENDPOINT_NOT_LIVE: { description: "It is not live." },
+  REGION_MISMATCH: { description: "The request asks for another region." },
+  TIER_BELOW_ASKED: { description: "The request asks for a higher service level." },
+  CONTEXT_TOO_LONG: { description: "Prompt and output exceed what it takes." },
+  IN_MAINTENANCE: { description: "It is in planned downtime." },
+  NO_CAPACITY_WINDOW: { description: "No window lists a GPU there now." },
+  NOT_PRICED: { description: "There is no fixing for its accelerator and region." },
+  COOLING_DOWN: { description: "It failed or throttled lately and is given a rest." },
+  SATURATED: { description: "All of its slots are taken." },
+  ALREADY_TRIED: { description: "It has failed this request before." },
+};
+
 export const RoutingRefusal = words(
   "RoutingRefusal",
   "Why a candidate was passed over; the first reason that applies.",
@@ -295,20 +310,7 @@ export const RoutingRefusal = words(
     SATURATED: "SATURATED",
     ALREADY_TRIED: "ALREADY_TRIED",
   } as const,
-  {
-    MODEL_MISMATCH: { description: "It offers another model." },
-    OFFERING_NOT_LIVE: { description: "Its offering of the model is staged or withdrawn." },
-    ENDPOINT_NOT_LIVE: { description: "It is not live." },
-    REGION_MISMATCH: { description: "The request asks for another region." },
-    TIER_BELOW_ASKED: { description: "The request asks for a higher service level." },
-    CONTEXT_TOO_LONG: { description: "Prompt and output exceed what it takes." },
-    IN_MAINTENANCE: { description: "It is in planned downtime." },
-    NO_CAPACITY_WINDOW: { description: "No window lists a GPU there now." },
-    NOT_PRICED: { description: "There is no fixing for its accelerator and region." },
-    COOLING_DOWN: { description: "It failed or throttled lately and is given a rest." },
-    SATURATED: { description: "All of its slots are taken." },
-    ALREADY_TRIED: { description: "It has failed this request before." },
-  },
+  refusalWords,
 );
 export type RoutingRefusal = keyof typeof RoutingRefusal;
 
@@ -339,6 +341,20 @@ export const RoutingAttemptResult = words(
   },
 );
 export type RoutingAttemptResult = keyof typeof RoutingAttemptResult;
+
+export const RoutingLossReason = words(
+  "RoutingLossReason",
+  "Why a request was served by others; of several reasons the one that came closest to serving it.",
+  { ...RoutingRefusal, NOT_DRAWN: "NOT_DRAWN", ATTEMPT_FAILED: "ATTEMPT_FAILED" } as const,
+  {
+    ...refusalWords,
+    NOT_DRAWN: {
+      description: "It could have served it; another was drawn: fewer slots free, a higher price, or more work ahead.",
+    },
+    ATTEMPT_FAILED: { description: "It was tried, and failed before the first content." },
+  },
+);
+export type RoutingLossReason = keyof typeof RoutingLossReason;
 
 export const FixingFlag = words(
   "FixingFlag",

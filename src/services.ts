@@ -21,6 +21,7 @@ import { Reconciliation } from "./ledger/reconciliation";
 import { Budgets } from "./metering/budgets";
 import { KeptAnswers } from "./metering/kept-answers";
 import { Metering } from "./metering/metering";
+import { Receipts } from "./metering/receipts";
 import { Claims } from "./payouts/claims";
 import { FlaggedUsage } from "./payouts/flagged-usage";
 import { openPayouts } from "./payouts/open-payouts";
@@ -119,6 +120,13 @@ export function createServices(platform: Platform, bus: EventBus) {
     key: platform.answerKey,
     release: (requestId, startupId) => metering.release(requestId, startupId),
   });
+  const receipts = new Receipts({
+    db,
+    pricing,
+    signingKey: identity.signingKey,
+    kid: identity.kid,
+    issuer: publicUrl,
+  });
   const blocks = new Blocks({ db, recall, bus, outbox, clock });
   const capacity = new Capacity({ db, bus, outbox, clock });
   const sla = new Sla({ db, outbox, clock });
@@ -162,6 +170,7 @@ export function createServices(platform: Platform, bus: EventBus) {
     metering,
     budgets,
     keptAnswers,
+    receipts,
     sla,
     statements,
     routing,

@@ -19,6 +19,13 @@ export class RoutingDecisionSelector {
     | null;
 }
 
+@Input("RoutingLossFilter", "Which losses; of the last seven days when nothing is given.")
+export class RoutingLossFilter {
+  @GlobalId("Of this provider; an operator has to name one.", { nullable: true }) providerId?: string | null;
+  @Instant("Asked for at this instant or later.", { nullable: true }) from?: Date | null;
+  @Instant("Asked for before this instant, at most 31 days later.", { nullable: true }) to?: Date | null;
+}
+
 @Input("RoutingCandidacyFilter", "Which candidacies.")
 export class RoutingCandidacyFilter {
   @Text("For this model.", { nullable: true }) model?: string | null;

@@ -1,6 +1,6 @@
 /** Why requests went where they went: to startups without any name, to providers about their own endpoints. */
-import { RoutingAttemptResult, RoutingOutcome, RoutingRefusal } from "../enums";
-import { Flag, Instant, ListOf, Of, Text, View, Whole } from "../fields";
+import { RoutingAttemptResult, RoutingLossReason, RoutingOutcome, RoutingRefusal } from "../enums";
+import { Exact, Flag, Instant, ListOf, Of, Text, View, Whole } from "../fields";
 import { Node } from "../node";
 import { connectionOf } from "../page";
 
@@ -48,6 +48,42 @@ export class RoutingCandidacyView extends Node {
   @Text("The model that was asked for.") model!: string;
   @ListOf(() => RoutingCandidateView, "The endpoints that were looked at.") candidates!: RoutingCandidateView[];
   @Instant("When it was decided.") decidedAt!: Date;
+}
+
+@View("ExplainedCandidate", "What became of one endpoint that offers the model of a request.")
+export class ExplainedCandidateView {
+  @Text(
+    "A name for the endpoint: the same in all explanations for one reader, so that they can be laid side by side; it tells a startup nothing else.",
+  )
+  handle!: string;
+  @Flag("Whether it served the request.") chosen!: boolean;
+  @Of(() => RoutingRefusal, "Why it was passed over; null when it could have taken the request.", { nullable: true })
+  refusal!: RoutingRefusal | null;
+  @Text("What became of it, in words.") reason!: string;
+  @ListOf(() => RoutingAttemptView, "The tries at it; their position counts all tries of the request.")
+  attempts!: RoutingAttemptView[];
+  endpointId!: string | null;
+}
+
+@View(
+  "RouteExplanation",
+  "Why a request went where it went: to its startup without naming who could have served it, to a provider about its own endpoints alone.",
+)
+export class RouteExplanationView {
+  @Text("The request's id.") requestId!: string;
+  @Text("The model that was asked for.") model!: string;
+  @Of(() => RoutingOutcome, "How it ended.") outcome!: RoutingOutcome;
+  @Text("The decision in a sentence.") summary!: string;
+  @ListOf(() => ExplainedCandidateView, "The endpoints that were looked at, of those that you may hear about.")
+  candidates!: ExplainedCandidateView[];
+  @Instant("When it was decided.") decidedAt!: Date;
+}
+
+@View("RoutingLoss", "What others served although the provider offers the model, for one reason.")
+export class RoutingLossView {
+  @Of(() => RoutingLossReason, "The reason.") reason!: RoutingLossReason;
+  @Whole("How many charged requests.") requests!: number;
+  @Exact("GPU time that they were charged for where they were served, in GPU-hours.") gpuHours!: string;
 }
 
 export const RoutingDecisionConnection = connectionOf<RoutingDecisionView>(

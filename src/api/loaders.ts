@@ -24,6 +24,7 @@ import type { Coverage } from "../funding/exposure";
 import type { Reading } from "../funding/outlook";
 import type { CreditBalance, FacilityBalance } from "../ledger/ledger";
 import type { BudgetFigures } from "../metering/budget-rules";
+import type { Receipt } from "../metering/receipts";
 import type { PayoutStanding } from "../payouts/payability";
 import type { ShownAccount } from "../payouts/payout-accounts";
 import type { Services } from "../services";
@@ -42,6 +43,8 @@ export interface Loaders {
   readonly acceleratorByCode: DataLoader<string, Accelerator>;
   readonly slaTierByCode: DataLoader<string, SlaTier>;
   readonly fixingById: DataLoader<string, Fixing>;
+  readonly usageReceiptById: DataLoader<string, Receipt>;
+  readonly deliveryReceiptById: DataLoader<string, Receipt>;
   readonly statementById: DataLoader<string, Statement>;
   readonly statementLineById: DataLoader<string, StatementLine>;
   readonly disputesByStatementId: DataLoader<string, StatementDispute[]>;
@@ -65,7 +68,7 @@ export interface Loaders {
 }
 
 export function createLoaders(services: Services): Loaders {
-  const { accounts, blocks, budgets, catalog, funding, ledger, payouts, pricing, statements, sla } = services;
+  const { accounts, blocks, budgets, catalog, funding, ledger, payouts, pricing, receipts, statements, sla } = services;
   return {
     apiKeyById: one(
       (ids) => accounts.apiKeysByIds(ids),
@@ -106,6 +109,14 @@ export function createLoaders(services: Services): Loaders {
     fixingById: one(
       (ids) => pricing.fixingsByIds(ids),
       (row) => row.id,
+    ),
+    usageReceiptById: one(
+      (ids) => receipts.ofUsages(ids),
+      (row) => row.requestId,
+    ),
+    deliveryReceiptById: one(
+      (ids) => receipts.ofDeliveries(ids),
+      (row) => row.requestId,
     ),
     statementById: one(
       (ids) => statements.byIds(ids),

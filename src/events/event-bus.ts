@@ -4,12 +4,15 @@ import { asSystem } from "../platform/tenancy";
 import type { FleetingTopic, FleetingTopics } from "./topics";
 
 export interface EventBus {
+  /** Whether other processes may hear it. */
+  readonly shared: boolean;
   publish<T extends FleetingTopic>(topic: T, payload: FleetingTopics[T]): void;
   /** Returns the function that ends the subscription. */
   on<T extends FleetingTopic>(topic: T, listener: (payload: FleetingTopics[T]) => void): () => void;
 }
 
 export class MemoryBus implements EventBus {
+  readonly shared: boolean = false;
   private readonly emitter = new EventEmitter();
 
   constructor(private readonly onListenerError: (error: unknown) => void = () => undefined) {

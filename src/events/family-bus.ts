@@ -17,6 +17,7 @@ interface Member {
 }
 
 export class FamilyBus implements EventBus {
+  readonly shared = true;
   private readonly local: MemoryBus;
   private readonly members = new Set<Member>();
   private readonly waiting = new Map<string, Event>();

@@ -43,6 +43,7 @@ export interface RedisBusOptions {
 }
 
 export class RedisBus implements EventBus {
+  readonly shared = true;
   private readonly local: MemoryBus;
   private readonly redis: RedisLink;
   private readonly instance: string;

@@ -43,6 +43,12 @@ export interface FleetingTopics {
   };
   /** A relay gave credit of a lease back, or a dead one's was taken. */
   "lease.returned": { leaseId: string; startupId: string };
+  /** A relay looks for the first try of what a client library repeats. */
+  "retry.sought": { ask: string; fingerprint: string; count: number };
+  /** Another one has it: its answer follows when it is whole. */
+  "retry.found": { ask: string };
+  /** Sealed with the key of kept answers; null: it came to nothing. */
+  "retry.answered": { ask: string; sealed: string | null };
   "api-key.revoked": { keyId: string };
   /** A test system's time was moved so far ahead of the real one. */
   "clock.moved": { offsetMs: number };

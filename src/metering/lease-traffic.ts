@@ -66,6 +66,7 @@ export class LeaseTraffic {
     if (answer?.code === "GRANTED") {
       const usableUntilMs = answer.usableUntil === null ? Number.POSITIVE_INFINITY : Date.parse(answer.usableUntil);
       lease.grant(BigInt(answer.granted ?? 0), usableUntilMs);
+      lease.besides = answer.available === null ? null : BigInt(answer.available);
       if (first) {
         lease.renewed(sentMs);
         lease.confirmedMs = upMs();

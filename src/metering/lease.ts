@@ -42,6 +42,8 @@ export class Lease {
   setAside = 0n;
   captured = 0n;
   returned = 0n;
+  /** What the ledger had besides, when it granted last. */
+  besides: bigint | null = null;
   /** A grant or a return is under way. One at a time: a recall must not be acknowledged before a tranche that is still to come. */
   busy = false;
   /** The ledger had this lease at that moment at the latest. */

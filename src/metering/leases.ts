@@ -151,6 +151,12 @@ export class Leases {
     this.traffic.giveUp();
   }
 
+  /** Free in the lease, and in the wallet when it was last asked; null when nobody knows. */
+  creditLeft(leaseId: string): bigint | null {
+    const lease = this.book.byId(leaseId);
+    return lease === undefined || lease.besides === null ? null : lease.free + lease.besides;
+  }
+
   get figures(): LeaseFigures {
     let [freeNanoCredit, setAsideNanoCredit] = [0n, 0n];
     for (const { free, setAside } of this.book.all()) {

@@ -176,6 +176,11 @@ export class Metering {
     return this.queue.queued;
   }
 
+  /** What a startup has left, as far as this process knows without asking; null of a request that draws on no lease. */
+  creditLeft({ leaseId }: Authorised): bigint | null {
+    return leaseId === null ? null : this.leases.creditLeft(leaseId);
+  }
+
   get leaseFigures(): LeaseFigures {
     return this.leases.figures;
   }

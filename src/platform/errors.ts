@@ -76,6 +76,11 @@ export const errorTable = {
     "invalid_request_error",
     "The request with this idempotency key was answered and charged, once; its answer was too large to be kept. The message names the request and what it cost.",
   ),
+  ANSWER_ABANDONED: row(
+    409,
+    "invalid_request_error",
+    "Ends the repeat of a stream whose first client left before its end: what was delivered by then was charged, and is all there is. Use a new key.",
+  ),
   STATE_CONFLICT: row(409, "invalid_request_error", "The object's state does not allow this act."),
   PERIOD_CLOSED: row(
     409,

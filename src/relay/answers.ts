@@ -87,8 +87,12 @@ export class StreamAnswer implements Answer {
   finish(): void {
     // An answer without any content has been held back whole until here.
     if (!this.committed) this.commit();
-    const { operation, client } = this.options;
-    client.write(this.lastEvent ?? operation.stream.lastEvent ?? "");
+    this.options.client.write(this.last);
+  }
+
+  /** What goes out once the settlement is committed. */
+  get last(): Buffer {
+    return this.lastEvent ?? Buffer.from(this.options.operation.stream.lastEvent ?? "");
   }
 
   private take(event: SseEvent): boolean {

@@ -1,11 +1,19 @@
-/** One client's side of an exchange: whether it is still there, whether it reads, and what to do when it leaves. */
+/** One client's side of an exchange: whether it is still there, whether it reads, what it is sent, and what to do when it leaves. */
 import type { ServerResponse } from "node:http";
+import type { DomainError } from "../platform/errors";
+import type { AnswerRecord, Trailers } from "./answer-record";
+import { sendError } from "./errors";
 
 /** A reader that takes nothing for this long is gone for our purposes: memory and a provider's slot are waiting on it. */
 export const CLIENT_STALL_MS = 30_000;
+/** Beyond it a copy costs more than a second buffer in the write. */
+const ONE_WRITE_BYTES_MAX = 16_384;
 
 export class ClientConnection {
+  /** Nobody is there to read: neither the client nor a later try of it that follows. */
   gone = false;
+  /** The client itself has left. */
+  left = false;
   /** On the clock of performance.now(). */
   lastWriteMs: number | null = null;
   /** Bytes that were written to it. */
@@ -14,11 +22,15 @@ export class ClientConnection {
   private onDrain: (() => void) | null = null;
   private stall: NodeJS.Timeout | null = null;
 
-  constructor(private readonly response: ServerResponse) {
+  constructor(
+    private readonly response: ServerResponse,
+    /** Keeps what the client is sent, for a later try. */
+    private readonly record: AnswerRecord,
+  ) {
     const { socket } = response.req;
     // Of a request that was sent ahead of the answer to an earlier one, Node closes the response only when its turn has come.
     const onSocketClose = () => this.leave();
-    if (socket.destroyed) this.gone = true;
+    if (socket.destroyed) this.left = this.gone = true;
     // As many as requests wait behind each other.
     socket.setMaxListeners(0).once("close", onSocketClose);
     response.on("close", () => {
@@ -30,6 +42,9 @@ export class ClientConnection {
       this.read();
       this.onDrain?.();
     });
+    record.onAlone = () => {
+      if (this.left) this.lose();
+    };
   }
 
   /** Whoever serves the client at the moment; the last one set is told. */
@@ -43,20 +58,47 @@ export class ClientConnection {
   }
 
   get keepsUp(): boolean {
-    return !this.response.writableNeedDrain;
+    return this.left || !this.response.writableNeedDrain;
+  }
+
+  /** The head is out: no other status can follow. */
+  get begun(): boolean {
+    return this.record.head !== null;
+  }
+
+  begin(status: number, headers: Readonly<Record<string, string>>): void {
+    this.record.begin({ status, headers });
+    if (!this.left) this.response.writeHead(status, headers);
   }
 
   /** False when the client does not keep up: stop reading from the provider until `whenDrained`. */
-  write(bytes: Buffer | string): boolean {
-    if (this.gone) return true;
+  write(bytes: Buffer): boolean {
+    this.record.write(bytes);
     this.lastWriteMs = performance.now();
     this.written += bytes.length;
-    if (this.response.write(bytes)) return true;
+    if (this.left || this.response.write(bytes)) return true;
     this.stall ??= setTimeout(() => {
       this.response.destroy();
       this.leave();
     }, CLIENT_STALL_MS);
     return false;
+  }
+
+  end(last: Buffer | null, trailers: Trailers | null = null): void {
+    this.record.end(last, trailers);
+    if (this.left) return;
+    if (trailers !== null) this.response.addTrailers(trailers);
+    if (last === null) return void this.response.end();
+    this.written += last.length;
+    // Head and body in one write: as a string Node puts the two together. Latin-1 is every byte as it is.
+    if (last.length <= ONE_WRITE_BYTES_MAX) this.response.end(last.toString("latin1"), "latin1");
+    else this.response.end(last);
+  }
+
+  /** Instead of an answer. */
+  fail(requestId: string, error: DomainError): void {
+    this.record.fail(error);
+    sendError(this.response, requestId, error);
   }
 
   private read(): void {
@@ -66,7 +108,14 @@ export class ClientConnection {
 
   private leave(): void {
     this.read();
-    if (this.gone) return;
+    if (this.left) return;
+    this.left = true;
+    // A later try of the same request reads on: its provider must not wait for the one that left.
+    if (this.record.followed) this.onDrain?.();
+    else this.lose();
+  }
+
+  private lose(): void {
     this.gone = true;
     this.onGone?.();
   }

@@ -1,8 +1,10 @@
 /** All that a route of the relay may touch. */
 import type { Accounts } from "../accounts/accounts";
+import type { EventBus } from "../events/event-bus";
 import type { Ledger } from "../ledger/ledger";
 import type { KeptAnswers } from "../metering/kept-answers";
 import type { Metering } from "../metering/metering";
+import type { Receipts } from "../metering/receipts";
 import type { Clock } from "../platform/clock";
 import type { Config } from "../platform/config";
 import type { Log } from "../platform/log";
@@ -18,6 +20,7 @@ import type { RelayMetrics } from "./metrics";
 import type { Watcher } from "./observation";
 import type { RetryBudget } from "./retry-budget";
 import type { ServedOperations } from "./served-operations";
+import type { Turns } from "./turns";
 
 export interface RelayDependencies {
   readonly config: Config;
@@ -25,9 +28,11 @@ export interface RelayDependencies {
   readonly ledger: Ledger;
   readonly metering: Metering;
   readonly keptAnswers: KeptAnswers;
+  readonly receipts: Receipts;
   readonly routing: Routing;
   readonly sla: Sla;
   readonly upstreams: Upstreams;
+  readonly bus: EventBus;
   readonly clock: Clock;
   readonly log: Log;
   /** The product's own when left out; tests have no time to be silent for. */
@@ -44,6 +49,7 @@ export interface RelayContext extends RelayDependencies {
   readonly metrics: RelayMetrics;
   readonly retryBudget: RetryBudget;
   readonly served: ServedOperations;
+  readonly turns: Turns;
   readonly admissionMetrics: AdmissionMetrics;
   readonly limits: RelayLimits;
   /** To be called once for each admitted request. */

@@ -6,7 +6,7 @@ import type { Admission } from "./admission";
 import type { Delivered } from "./answers";
 import type { InferenceRequest } from "./operations/operation";
 
-type Ending = Pick<Delivery, "outcome" | "attempts" | "ttftMs" | "durationMs">;
+type Ending = Pick<Delivery, "outcome" | "attempts" | "ttftMs" | "durationMs" | "requestHash" | "upstreamHash">;
 
 /** Null when not a token came: an empty answer is worth nothing to the client, whoever is at fault, and is not charged. */
 export function deliveryOf(

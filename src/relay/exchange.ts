@@ -2,33 +2,36 @@
 import type { ServerResponse } from "node:http";
 import type { RoutingAttempt } from "../../entities/routing-decision";
 import type { RoutingOutcome, UsageOutcome } from "../../schema/enums";
+import { formatNano } from "../money/nano";
 import { DomainError } from "../platform/errors";
 import type { Route } from "../routing/routing";
+import { bodySha256 } from "../upstreams/relay-token";
 import type { Admission } from "./admission";
+import { type AnswerFacts, COST_HEADER, streamHeaders, wholeHeaders } from "./answer-headers";
 import { BufferedAnswer, StreamAnswer } from "./answers";
 import { type AttemptEnd, attemptTimeouts, runAttempt } from "./attempt";
-import type { ClientConnection } from "./client-connection";
 import type { RelayContext } from "./context";
 import { deliveryOf } from "./delivery";
-import { asDomainError, noAnswer, providersBusy, sendError } from "./errors";
+import { asDomainError, noAnswer, providersBusy } from "./errors";
 import { KeepAlive, keepAliveIntervals } from "./keep-alive";
 import { ModelName } from "./model-name";
 import type { Observation, Outcome } from "./observation";
 import type { InferenceRequest } from "./operations/operation";
 import { RoutesOfRequest } from "./routes-of-request";
 import { operationNotServed } from "./served-operations";
+import type { Turn, TurnEnd } from "./turn";
 
 const ATTEMPTS_MAX = 3;
-/** Beyond it a copy costs more than a second buffer in the write. */
-const ONE_WRITE_BYTES_MAX = 16_384;
 
 type RelayAnswer = StreamAnswer | BufferedAnswer;
 
 interface ExchangeOptions {
   readonly request: InferenceRequest;
   readonly body: Buffer;
+  /** SHA-256 of the body. */
+  readonly requestHash: string;
   readonly admission: Admission;
-  readonly client: ClientConnection;
+  readonly turn: Turn;
   readonly response: ServerResponse;
   readonly startedMs: number;
   readonly seen: Observation;
@@ -39,30 +42,36 @@ export class Exchange {
   private readonly routes: RoutesOfRequest;
   private lastFailure: AttemptEnd | null = null;
   private ttftMs: number | null = null;
+  /** SHA-256 of what the last attempt was sent. */
+  private upstreamHash = "";
+  /** Null until it is known. */
+  private costNanoCredit: bigint | null = null;
+  private end: TurnEnd = "FAILED";
 
   constructor(
     private readonly relay: RelayContext,
     private readonly options: ExchangeOptions,
   ) {
-    this.routes = new RoutesOfRequest(relay, options.admission, options.client);
+    this.routes = new RoutesOfRequest(relay, options.admission, options.turn.client);
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<TurnEnd> {
     this.observeAdmission();
     this.relay.retryBudget.requestBegan();
-    const { client, request } = this.options;
+    const { request, turn } = this.options;
     const { keepAlive = keepAliveIntervals } = this.relay;
-    const comments = request.stream ? new KeepAlive(client, keepAlive, () => this.open()) : null;
+    const comments = request.stream ? new KeepAlive(turn.client, keepAlive, () => this.open()) : null;
     try {
       await this.serve();
     } finally {
       comments?.stop();
     }
+    return this.end;
   }
 
   private async serve(): Promise<void> {
     try {
-      for (let number = 1; number <= ATTEMPTS_MAX && !this.options.client.gone; number++) {
+      for (let number = 1; number <= ATTEMPTS_MAX && !this.options.turn.client.gone; number++) {
         if (number > 1 && this.relay.retryBudget.isSpent) break;
         const route = this.routes.next() ?? (await this.routes.nextInTurn());
         if (route === null) break;
@@ -136,7 +145,9 @@ export class Exchange {
 
   /** Async, so that whatever is thrown on the way gives the slot back. */
   private async dispatch(route: Route, number: number, answer: RelayAnswer): Promise<AttemptEnd> {
-    const { admission, client, request } = this.options;
+    const { admission, body, request, requestHash, turn } = this.options;
+    const upstreamBody = this.upstreamBody(route);
+    this.upstreamHash = upstreamBody === body ? requestHash : bodySha256(upstreamBody);
     return runAttempt({
       upstreams: this.relay.upstreams,
       attempt: {
@@ -146,11 +157,12 @@ export class Exchange {
         attempt: number,
         method: "POST",
         path: request.operation.path,
-        body: this.upstreamBody(route),
+        body: upstreamBody,
+        bodySha256: this.upstreamHash,
         accept: request.stream ? "text/event-stream" : "application/json",
       },
       answer,
-      client,
+      client: turn.client,
       timeouts: attemptTimeouts(
         this.relay.config.upstream,
         request.stream ? null : admission.maxTokens * request.choices,
@@ -162,12 +174,12 @@ export class Exchange {
   }
 
   private streamAnswer(): StreamAnswer {
-    const { admission, client, request, seen } = this.options;
+    const { admission, request, seen, turn } = this.options;
     const beganMs = performance.now();
     return new StreamAnswer({
       operation: request.operation,
       requestBytes: this.options.body.length,
-      client,
+      client: turn.client,
       passUsage: request.includeUsage,
       modelName: new ModelName(admission.model),
       onCommit: () => {
@@ -181,15 +193,10 @@ export class Exchange {
 
   /** The head of a stream; a comment in a long silence may have brought it before the first content. */
   private open(): void {
-    const { admission, response } = this.options;
-    if (response.headersSent) return;
+    const { admission, response, turn } = this.options;
+    if (turn.client.begun) return;
     admission.permit.allowance.headersTo(response);
-    response.writeHead(200, {
-      "content-type": "text/event-stream; charset=utf-8",
-      "cache-control": "no-cache",
-      "x-accel-buffering": "no",
-      "x-request-id": admission.requestId,
-    });
+    turn.client.begin(200, streamHeaders(this.facts(this.attempts.length + 1)));
   }
 
   private upstreamBody(route: Route): Buffer {
@@ -203,37 +210,30 @@ export class Exchange {
 
   /** The record is committed before the client can see that the answer is whole. */
   private async complete(route: Route, answer: RelayAnswer): Promise<void> {
-    const { admission, response } = this.options;
+    const { admission, response, turn } = this.options;
+    turn.whole();
     try {
       await this.settle(route, answer, "COMPLETED");
     } catch (error) {
       this.fail(asDomainError(error), answer);
       return this.finish("FAILED", route, "unsettled");
     }
+    this.end = "ANSWERED";
     if (answer instanceof StreamAnswer) {
       answer.finish();
-      response.end();
+      turn.client.end(null, this.trailers());
     } else {
+      const { body } = answer;
       admission.permit.allowance.headersTo(response);
-      response.writeHead(200, {
-        "content-type": "application/json",
-        "content-length": answer.body.length,
-        "x-request-id": admission.requestId,
-      });
-      // Head and body in one write: as a string Node puts the two together. Latin-1 is every byte as it is.
-      if (answer.body.length <= ONE_WRITE_BYTES_MAX) response.end(answer.body.toString("latin1"), "latin1");
-      else response.end(answer.body);
-      this.options.client.written += answer.body.length;
+      turn.client.begin(200, wholeHeaders(this.facts(), body.length, this.costNanoCredit));
+      turn.client.end(body);
     }
     this.finish(this.attempts.length > 1 ? "REROUTED" : "SERVED", route, "completed");
   }
 
   private async cut(route: Route, answer: RelayAnswer): Promise<void> {
     await this.settle(route, answer, "PARTIAL").catch((error: unknown) => this.logUnsettled(error));
-    this.fail(
-      new DomainError("UPSTREAM_TRUNCATED", "The provider's answer broke off. What was delivered is charged."),
-      answer,
-    );
+    this.fail(brokeOff(), answer);
     this.finish("FAILED", route, "cut");
   }
 
@@ -256,7 +256,7 @@ export class Exchange {
 
   private async giveUp(): Promise<void> {
     await this.release();
-    if (this.options.client.gone) return this.finish("ABORTED", null, "aborted_early");
+    if (this.options.turn.client.gone) return this.finish("ABORTED", null, "aborted_early");
     const error = this.noAnswer();
     this.fail(error);
     const unserved = error.code === "PROVIDERS_BUSY" ? "providers_busy" : "no_route";
@@ -272,23 +272,32 @@ export class Exchange {
   }
 
   private async settle(route: Route, answer: RelayAnswer, outcome: UsageOutcome): Promise<void> {
-    const { admission, request, startedMs, seen } = this.options;
+    const { admission, request, requestHash, startedMs, seen } = this.options;
     const settlingMs = performance.now();
     const delivery = deliveryOf(admission, request, route, answer.delivered, {
       outcome,
       attempts: this.attempts.length,
       ttftMs: this.ttftMs,
       durationMs: Math.round(performance.now() - startedMs),
+      requestHash,
+      upstreamHash: this.upstreamHash,
     });
     if (delivery === null) return this.release();
     if (delivery.usage.clamped) {
       const evidence = { requestId: admission.requestId, endpointId: route.endpointId };
       this.relay.log.warn(evidence, "reported usage is outside what the relay saw");
     }
+    await this.store(answer, outcome).catch(async (error: unknown) => {
+      // What is not stored is not settled.
+      await this.release().catch(() => undefined);
+      throw error;
+    });
+    this.end = "SPENT";
     const { permit } = admission;
     const { promptTokens, completionTokens } = delivery.usage;
     try {
-      const { gpuNanos } = await this.relay.metering.settle(delivery);
+      const { gpuNanos, chargedNanoCredit } = await this.relay.metering.settle(delivery);
+      this.costNanoCredit = chargedNanoCredit;
       seen.settleMs = performance.now() - settlingMs;
       seen.promptTokens = promptTokens;
       seen.completionTokens = completionTokens;
@@ -302,23 +311,55 @@ export class Exchange {
     }
   }
 
-  private release(): Promise<void> {
-    const { admission, client } = this.options;
+  /** What a repeat of the request is to be answered, where it has a key: on record before anything is charged. */
+  private async store(answer: RelayAnswer, outcome: UsageOutcome): Promise<void> {
+    const { admission, turn } = this.options;
+    if (turn.store === null) return;
+    if (answer instanceof BufferedAnswer) {
+      const head = { status: 200, headers: wholeHeaders(this.facts(), answer.body.length, null) };
+      return turn.store({ head, bytes: answer.body }, admission.leaseId);
+    }
+    const error = outcome === "PARTIAL" ? brokeOff() : abandoned();
+    const bytes = outcome === "COMPLETED" ? answer.last : this.errorEvent(error, answer);
+    await turn.store({ head: null, bytes }, admission.leaseId);
+  }
+
+  private async release(): Promise<void> {
+    const { admission, turn } = this.options;
     // Whoever asks and leaves, again and again, makes work: a request it was.
-    if (client.gone) admission.permit.abandon();
+    if (turn.client.gone) admission.permit.abandon();
     else admission.permit.giveBack();
-    return this.relay.metering.release(admission.requestId, admission.startupId, admission);
+    await this.relay.metering.release(admission.requestId, admission.startupId, admission);
+    this.costNanoCredit = 0n;
+    await turn.free();
   }
 
   /** Once a stream has begun, with whatever, its status is gone: the error is its last event. */
   private fail(error: DomainError, answer?: RelayAnswer): void {
-    const { admission, client, request, response } = this.options;
+    const { admission, request, response, turn } = this.options;
     admission.permit.allowance.headersTo(response);
-    if (!request.stream || !response.headersSent) return sendError(response, admission.requestId, error);
+    if (!request.stream || !turn.client.begun) return turn.client.fail(admission.requestId, error);
+    turn.client.end(this.errorEvent(error, answer), this.trailers());
+  }
+
+  private errorEvent(error: DomainError, answer?: RelayAnswer): Buffer {
     const failed = answer instanceof StreamAnswer ? answer.failedEvent : null;
     const events = answer instanceof StreamAnswer && answer.committed ? answer.events : 0;
-    client.write(failed ?? request.operation.stream.errorEvent(error, events));
-    response.end();
+    return failed ?? Buffer.from(this.options.request.operation.stream.errorEvent(error, events));
+  }
+
+  private facts(attempts = this.attempts.length): AnswerFacts {
+    const { admission } = this.options;
+    return {
+      requestId: admission.requestId,
+      attempts,
+      heldNanoCredit: admission.heldNanoCredit,
+      creditLeftNanoCredit: this.relay.metering.creditLeft(admission),
+    };
+  }
+
+  private trailers() {
+    return this.costNanoCredit === null ? null : { [COST_HEADER]: formatNano(this.costNanoCredit) };
   }
 
   private logUnsettled(error: unknown): void {
@@ -338,11 +379,11 @@ export class Exchange {
   }
 
   private observeEnd(outcome: Outcome): void {
-    const { client, seen } = this.options;
+    const { turn, seen } = this.options;
     // A fault after the end is not another end.
     if (seen.endedMs > 0) return;
     seen.outcome = outcome;
-    seen.bytesOut = client.written;
+    seen.bytesOut = turn.client.written;
     seen.endedMs = performance.now();
     this.relay.requestEnded(seen);
   }
@@ -363,6 +404,15 @@ export class Exchange {
     });
   }
 }
+
+const brokeOff = () =>
+  new DomainError("UPSTREAM_TRUNCATED", "The provider's answer broke off. What was delivered is charged.");
+
+const abandoned = () =>
+  new DomainError(
+    "ANSWER_ABANDONED",
+    "The client of the first request with this key left here. What was delivered is charged; use a new key to have it answered whole.",
+  );
 
 function resultOf(end: AttemptEnd): string {
   switch (end.kind) {

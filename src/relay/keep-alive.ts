@@ -11,7 +11,7 @@ export interface KeepAliveIntervals {
 /** Load balancers give up after 50 or 60 s. */
 export const keepAliveIntervals: KeepAliveIntervals = { gapMs: 15_000, firstMs: 10_000 };
 
-const COMMENT = ": keep-alive\n\n";
+const COMMENT = Buffer.from(": keep-alive\n\n");
 
 /** It never lands inside an event, because the relay writes whole events only. */
 export class KeepAlive {

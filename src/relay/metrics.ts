@@ -45,6 +45,11 @@ export function createRelayMetrics(metrics: Metrics, measured: MeasuredRelay) {
       help: "From asking for a request's credit to having it.",
       buckets: [0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_2, 0.001, 0.005, 0.02, 0.1, 0.5, 2],
     }),
+    repetitions: metrics.counter<"kind">({
+      name: "exergy_relay_repetitions_total",
+      help: "Requests that were answered from an earlier one: kept under their idempotency key, joined or replayed as a retry, or known elsewhere.",
+      labels: ["kind"],
+    }),
     attemptFailures: metrics.counter<"cause">({
       name: "exergy_relay_attempt_failures_total",
       help: "Attempts at providers that failed, by cause.",

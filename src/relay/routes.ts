@@ -12,6 +12,7 @@ import { completions } from "./operations/completions";
 import { embeddings } from "./operations/embeddings";
 import type { Operation } from "./operations/operation";
 import { responses } from "./operations/responses";
+import { receiptBody } from "./receipts";
 
 export type Route = (
   relay: RelayContext,
@@ -40,6 +41,12 @@ export const routes: Readonly<Record<string, Methods>> = {
   },
   "/openapi.json": {
     GET: async (_relay, _request, response, requestId) => sendJson(response, requestId, openApiText),
+  },
+  "/v1/receipts/{request_id}": {
+    GET: async (relay, request, response, requestId, [asked]) => {
+      const viewer = await authenticate(relay.accounts, request);
+      sendJson(response, requestId, receiptBody(await relay.receipts.ofRequest(viewer, asked!)));
+    },
   },
   [chat.path]: inference(chat),
   [completions.path]: inference(completions),

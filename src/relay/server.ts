@@ -14,6 +14,7 @@ import { requestLog } from "./request-log";
 import { RetryBudget } from "./retry-budget";
 import { operationOf, routeFor } from "./routes";
 import { ServedOperations } from "./served-operations";
+import { Turns } from "./turns";
 
 export interface RelayServer {
   readonly server: Server;
@@ -45,6 +46,7 @@ export function createRelayServer(dependencies: RelayDependencies, metrics: Metr
     metrics: measured,
     retryBudget,
     served: new ServedOperations(),
+    turns: new Turns(dependencies, measured),
     admissionMetrics,
     limits,
     requestEnded(seen) {
@@ -90,6 +92,7 @@ export function createRelayServer(dependencies: RelayDependencies, metrics: Metr
       const cut = await closeGracefully(server, graceMs);
       // Their clients are gone, and what these were given is still to be settled.
       if (inFlight > 0) await new Promise<void>((resolve) => whenIdle.push(resolve));
+      relay.turns.close();
       await limits.close();
       return cut;
     },

@@ -7,6 +7,7 @@ import type { Capacity } from "../capacity/capacity";
 import type { EventBus } from "../events/event-bus";
 import type { Clock } from "../platform/clock";
 import type { Database } from "../platform/database";
+import { DomainError } from "../platform/errors";
 import type { Log } from "../platform/log";
 import { fetchPage, type Page, type PageRequest } from "../platform/page";
 import type { Pricing } from "../pricing/pricing";
@@ -21,6 +22,7 @@ import {
   recordSuccess,
 } from "./cooldown";
 import { type Decision, DecisionLog } from "./decision-log";
+import { type Loss, type LossFilter, readLosses } from "./losses";
 import { pick } from "./pick";
 import { type RefusalReason, refusalOf } from "./refusal";
 import { RelaysTogether } from "./relays-together";
@@ -230,6 +232,16 @@ export class Routing {
     if (filter.from != null) query.andWhere("d.decidedAt >= :from", { from: filter.from });
     if (filter.to != null) query.andWhere("d.decidedAt < :to", { to: filter.to });
     return fetchPage(this.dependencies.db, query, page);
+  }
+
+  /** What others served although a provider offers the model, by reason. Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, BAD_USER_INPUT. */
+  async losses(viewer: Viewer | null, filter: LossFilter): Promise<Loss[]> {
+    requireKind(viewer, "READ", "PROVIDER", "OPERATOR");
+    const providerId = organisationScope(viewer, "READ", filter.providerId);
+    if (providerId === null) {
+      throw new DomainError("BAD_USER_INPUT", "An operator has to name the provider.", { field: "providerId" });
+    }
+    return readLosses(this.dependencies.db, providerId, filter, this.dependencies.clock.now());
   }
 }
 

@@ -29,6 +29,8 @@ export interface UpstreamAttempt {
   /** Below the base URL, e.g. `/v1/chat/completions`. */
   readonly path: string;
   readonly body: Buffer | null;
+  /** `bodySha256` of the body, where somebody has hashed it already. */
+  readonly bodySha256?: string;
   readonly accept: string;
 }
 
@@ -161,7 +163,7 @@ export class Upstreams {
       audience: attempt.endpoint.id,
       requestId: attempt.requestId,
       attempt: attempt.attempt,
-      bodySha256: bodySha256(attempt.body ?? nothing),
+      bodySha256: attempt.bodySha256 ?? bodySha256(attempt.body ?? nothing),
     });
     // An allow-list of our own making: nothing that the client sent is copied.
     return {

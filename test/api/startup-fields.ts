@@ -20,6 +20,7 @@ export const startupFields = {
     "usage",
     "routingDecisions",
     "routingDecision",
+    "explainRoute",
     "ledgerAccounts",
     "ledgerEntries",
     "ledgerBalance",

@@ -2,6 +2,7 @@
 import { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { DomainError } from "../../src/platform/errors";
+import { AnswerRecord, RecordBudget } from "../../src/relay/answer-record";
 import type { Answer } from "../../src/relay/answers";
 import { attemptTimeouts, runAttempt } from "../../src/relay/attempt";
 import { ClientConnection } from "../../src/relay/client-connection";
@@ -44,7 +45,10 @@ async function readingThrows(error: Error): Promise<{ kind: string; faults: unkn
     upstreams,
     attempt: {} as UpstreamAttempt,
     answer,
-    client: new ClientConnection(new ServerResponse(new IncomingMessage(new Socket()))),
+    client: new ClientConnection(
+      new ServerResponse(new IncomingMessage(new Socket())),
+      new AnswerRecord(new RecordBudget(65_536)),
+    ),
     timeouts: limits,
     deadlineMs: performance.now() + 1_000,
     onFault: (fault) => faults.push(fault),

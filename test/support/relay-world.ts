@@ -68,6 +68,8 @@ export interface WorldOptions {
   watchers?: readonly Watcher[];
   /** What of the relays' log is kept in `logged`; warn and above unless told. */
   logLevel?: LogLevel;
+  /** The relays hear each other, as over Redis. */
+  sharedBus?: boolean;
   /** Where the relays reach the database, for example through a proxy that a test can cut. */
   relayDatabaseUrl?: (url: string) => Promise<string>;
 }
@@ -77,6 +79,10 @@ export class ShiftedClock implements Clock {
   shiftMs = 0;
   now = (): Date => new Date(this.nowMs());
   nowMs = (): number => Date.now() + this.shiftMs;
+}
+
+class SharedBus extends MemoryBus {
+  override readonly shared = true;
 }
 
 export async function openRelayWorld(options: WorldOptions = {}): Promise<RelayWorld> {
@@ -121,6 +127,7 @@ export class RelayWorld {
   private readonly pepper = randomBytes(32);
   private readonly sealingKey = randomBytes(32);
   private readonly answerKey = randomBytes(32);
+  private sharedBus: MemoryBus | null = null;
   private readonly agent = new Agent({ keepAliveTimeout: 1_000 });
   private readonly log: Log;
 
@@ -323,7 +330,9 @@ export class RelayWorld {
   }
 
   private servicesOn(db: Database, config: Config): Services {
-    const bus = new MemoryBus((error) => this.log.error({ err: error }, "a listener failed"));
+    const onFault = (error: unknown) => this.log.error({ err: error }, "a listener failed");
+    if (this.options.sharedBus) this.sharedBus ??= new SharedBus(onFault);
+    const bus = this.sharedBus ?? new MemoryBus(onFault);
     const egress = { allowLoopback: true, ownHosts: [] };
     return createServices(
       {

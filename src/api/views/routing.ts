@@ -14,7 +14,7 @@ import type {
 const resultOf = (logged: string): RoutingAttemptResult =>
   Object.hasOwn(RoutingAttemptResult, logged) ? (logged as RoutingAttemptResult) : "REJECTED";
 
-const attemptView = ({ result, durationMs }: RoutingAttempt, index: number): RoutingAttemptView => ({
+export const attemptView = ({ result, durationMs }: RoutingAttempt, index: number): RoutingAttemptView => ({
   position: index + 1,
   result: resultOf(result),
   durationMs,
