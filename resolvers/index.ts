@@ -60,7 +60,6 @@ export const resolverClasses = [
   metering.DeliveryEdges,
   routing.RoutingResolver,
   routing.RoutingCandidateEdges,
-  routing.ExplainedCandidateEdges,
   payouts.PayoutsResolver,
   payouts.PayoutActsResolver,
   payouts.AccrualEdges,

@@ -11,7 +11,6 @@ import {
 import { PageArgs } from "../schema/page";
 import { EndpointView } from "../schema/views/catalog.view";
 import {
-  ExplainedCandidateView,
   RouteExplanationView,
   RoutingCandidacyConnection,
   RoutingCandidateView,
@@ -115,17 +114,6 @@ export class RoutingResolver {
   ): Promise<RoutingLossView[]> {
     const providerId = optionalUuidOf(filter?.providerId, "Provider", "providerId");
     return (await services.routing.losses(viewer, { ...filter, providerId })).map(routingLossView);
-  }
-}
-
-@Resolver(() => ExplainedCandidateView)
-export class ExplainedCandidateEdges {
-  @FieldResolver(() => EndpointView, {
-    nullable: true,
-    description: "The endpoint: a provider's own, any for an operator, none for a startup.",
-  })
-  async endpoint(@Root() { endpointId }: ExplainedCandidateView, @Ctx() { loaders }: Context) {
-    return endpointId === null ? null : endpointView(await loaders.endpointById.load(endpointId));
   }
 }
 

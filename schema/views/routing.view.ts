@@ -50,10 +50,10 @@ export class RoutingCandidacyView extends Node {
   @Instant("When it was decided.") decidedAt!: Date;
 }
 
-@View("ExplainedCandidate", "What became of one endpoint that offers the model of a request.")
+@View("ExplainedCandidate", "What became of one candidate for a request.")
 export class ExplainedCandidateView {
   @Text(
-    "A name for the endpoint: the same in all explanations for one reader, so that they can be laid side by side; it tells a startup nothing else.",
+    "A name for it, the same in all explanations for one reader, so that they can be laid side by side: whose it is, its id; for a startup nothing but a name.",
   )
   handle!: string;
   @Flag("Whether it served the request.") chosen!: boolean;
@@ -62,7 +62,6 @@ export class ExplainedCandidateView {
   @Text("What became of it, in words.") reason!: string;
   @ListOf(() => RoutingAttemptView, "The tries at it; their position counts all tries of the request.")
   attempts!: RoutingAttemptView[];
-  endpointId!: string | null;
 }
 
 @View(

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { RoutingDecision } from "../../../entities/routing-decision";
 import type { RoutingRefusal } from "../../../schema/enums";
+import { encodeId } from "../../../schema/node";
 import type { ExplainedCandidateView, RouteExplanationView, RoutingLossView } from "../../../schema/views/routing.view";
 import { formatNano, mulDivHalfEven } from "../../money/nano";
 import { reasonOf, summaryOf } from "../../routing/explanation";
@@ -11,7 +12,7 @@ import { attemptView } from "./routing";
 const HANDLE_CHARS = 12;
 const SECONDS_PER_HOUR = 3_600n;
 
-/** One reader's name for an endpoint; two readers cannot find out by it that they speak of the same. */
+/** One startup's name for an endpoint; two cannot find out by it that they speak of the same. */
 function handleOf(endpointId: string, readerId: string): string {
   return `ep_${createHash("sha256").update(`${readerId} ${endpointId}`).digest("base64url").slice(0, HANDLE_CHARS)}`;
 }
@@ -27,14 +28,15 @@ export interface Reader {
 export function routeExplanationView(row: RoutingDecision, reader: Reader): RouteExplanationView {
   const told = row.candidates.filter(({ endpointId }) => reader.ownEndpoints?.has(endpointId) ?? true);
   const candidates: ExplainedCandidateView[] = told.map((candidate) => ({
-    handle: handleOf(candidate.endpointId, reader.organisationId),
+    handle: reader.mayName
+      ? encodeId("Endpoint", candidate.endpointId)
+      : handleOf(candidate.endpointId, reader.organisationId),
     chosen: row.endpointId === candidate.endpointId,
     refusal: candidate.refusal as RoutingRefusal | null,
     reason: reasonOf(candidate, row),
     attempts: row.attempts
       .map(attemptView)
       .filter((_, index) => row.attempts[index]!.endpointId === candidate.endpointId),
-    endpointId: reader.mayName ? candidate.endpointId : null,
   }));
   return {
     requestId: row.id,
