@@ -19,6 +19,9 @@ beforeAll(async () => {
     environment: { RELAY_BODY_LIMIT_BYTES: "20000" },
   });
   [startup, poor] = [await world.addStartup(), await world.addStartup(0n)];
+  const body = { model: MODEL, messages: [{ role: "user", content: "Hello" }] };
+  const { headers } = await send(world.relay.url, { secret: startup.secret, body }).answer;
+  charged = headers["x-request-id"] as string;
 });
 afterEach(async () => {
   world.forgetFailures();
@@ -43,7 +46,8 @@ function faults(value: unknown, ...place: readonly string[]): string[] {
 }
 const told = ({ operation }: { operation: PathOperation }, status: number): Answer | undefined =>
   operation.responses[status];
-const url = (path: string) => path.replace("{model}", MODEL);
+let charged: string;
+const url = (path: string) => path.replace("{model}", MODEL).replace("{request_id}", charged);
 
 interface Asked {
   readonly path: string;

@@ -3,6 +3,7 @@ import { errorSchema } from "./errors";
 import { headers } from "./headers";
 import { inferencePaths, inferenceSchemas } from "./inference-paths";
 import { modelPaths, modelSchemas, serverPaths } from "./model-paths";
+import { receiptPaths, receiptSchemas } from "./receipt-paths";
 
 export const openApiDocument = {
   openapi: "3.1.0",
@@ -19,15 +20,16 @@ export const openApiDocument = {
   tags: [
     { name: "Inference", description: "Workloads, charged to the key's organisation." },
     { name: "Models", description: "What can be asked for, and what it costs at most." },
+    { name: "Receipts", description: "Proof of what was charged." },
     { name: "Server", description: "For whoever watches or reads this server; no key needed." },
   ],
-  paths: { ...inferencePaths, ...modelPaths, ...serverPaths },
+  paths: { ...inferencePaths, ...modelPaths, ...receiptPaths, ...serverPaths },
   components: {
     securitySchemes: {
       key: { type: "http", scheme: "bearer", description: "A startup's API key with the scope INFER: `exg_…`." },
     },
     headers,
-    schemas: { ...inferenceSchemas, ...modelSchemas, Error: errorSchema },
+    schemas: { ...inferenceSchemas, ...modelSchemas, ...receiptSchemas, Error: errorSchema },
   },
 } as const;
 

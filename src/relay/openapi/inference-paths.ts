@@ -34,6 +34,15 @@ const events =
   "Typed server-sent events as they arrive; comments (`: keep-alive`) fill silences. The last one, `response.completed`, `response.incomplete` or `response.failed`, " +
   "follows when the charge is recorded. A stream that breaks off ends with an event of type `error`, or `response.failed` if the provider said so.";
 
+const idempotencyKey = {
+  name: "Idempotency-Key",
+  in: "header",
+  required: false,
+  description:
+    "1 to 255 visible ASCII characters, kept for 24 h: a repeat of the request gets its answer again and is not charged. The same key with another body is refused.",
+  schema: { type: "string", maxLength: 255 },
+} as const;
+
 interface Told {
   readonly operationId: string;
   readonly summary: string;
@@ -53,6 +62,7 @@ function told({ operationId, summary, description, request, answer, stream, exam
     summary,
     ...(description === undefined ? {} : { description }),
     tags: ["Inference"],
+    parameters: [idempotencyKey],
     requestBody: { required: true, content: { "application/json": { schema: schemaRef(request), example } } },
     responses: {
       "200": {
