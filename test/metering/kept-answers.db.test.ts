@@ -9,6 +9,7 @@ import {
   type WholeAnswer,
 } from "../../src/metering/kept-answers";
 import { newRequestId } from "../../src/metering/metering";
+import { newId } from "../../src/platform/ids";
 import { MoneyWorld } from "../support/money-world";
 import { createTestDatabase, type TestDatabase } from "../support/template-database";
 import { Lessee } from "./lessee";
