@@ -113,6 +113,7 @@ export default [
               "StatementReplay",
               "StatementReplayKind",
               "StatementReplayLine",
+              "TotalCount",
               "StatementSlaEvidence",
               "StreamCheckpoint",
               "StreamGap",

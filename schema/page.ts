@@ -12,8 +12,8 @@ export class PageInfo {
   @Text("Cursor of the last item; null on an empty page.", { nullable: true }) endCursor!: string | null;
 }
 
-@View("Count", "How many there are.")
-export class Count {
+@View("TotalCount", "How many there are.")
+export class TotalCount {
   @Whole("So many, or at least so many.") count!: number;
   @Of(() => CountPrecision, "Whether it is all of them.") precision!: CountPrecision;
 }
@@ -28,7 +28,7 @@ export interface Connection<Item> {
   nodes: Item[];
   pageInfo: PageInfo;
   /** Asked for by few, and not for nothing: worked out when it is. */
-  countAll(): Promise<Count>;
+  countAll(): Promise<TotalCount>;
 }
 
 /** The connection type of a list of `item`, with its edge type. `name` is the item's GraphQL name. */
@@ -44,8 +44,9 @@ export function connectionOf<Item>(name: string, item: () => object): ClassType<
     @ListOf(() => ItemEdge, "The items with their cursors.") edges!: ItemEdge[];
     @ListOf(item, "The items alone.") nodes!: Item[];
     @Of(() => PageInfo, "Where this page stands.") pageInfo!: PageInfo;
-    @Of(() => Count, "How many items the whole list has, on all its pages; exact up to 10,000.") totalCount!: Count;
-    countAll!: () => Promise<Count>;
+    @Of(() => TotalCount, "How many items the whole list has, on all its pages; exact up to 10,000.")
+    totalCount!: TotalCount;
+    countAll!: () => Promise<TotalCount>;
   }
   return ItemConnection;
 }

@@ -23,8 +23,8 @@ import { Statements } from "./0021-statements";
 import { Payouts } from "./0022-payouts";
 import { TestClock } from "./0023-test-clock";
 import { KeyLimits } from "./0024-key-limits";
-import { Budgets } from "./0026-budgets";
 import { Replays } from "./0025-replays";
+import { Budgets } from "./0026-budgets";
 import { Receipts } from "./0028-receipts";
 
 export const migrations = [

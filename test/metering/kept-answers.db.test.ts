@@ -71,7 +71,14 @@ async function begun(from: "lease" | "ledger") {
   const purpose = from === "lease" ? undefined : null;
   const requestId = newRequestId();
   const rateCardId = world.quote.card.id;
-  const authorisation = { requestId, startupId, apiKeyId: newId(), amountNanoCredit: PRICE, rateCardId, ttlMs: 600_000 };
+  const authorisation = {
+    requestId,
+    startupId,
+    apiKeyId: newId(),
+    amountNanoCredit: PRICE,
+    rateCardId,
+    ttlMs: 600_000,
+  };
   const held =
     purpose === null
       ? {
