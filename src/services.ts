@@ -122,7 +122,6 @@ export function createServices(platform: Platform, bus: EventBus) {
   });
   const receipts = new Receipts({
     db,
-    pricing,
     signingKey: identity.signingKey,
     kid: identity.kid,
     issuer: publicUrl,

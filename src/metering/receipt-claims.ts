@@ -14,8 +14,24 @@ export interface ReceiptCard {
 
 export interface ReceiptFacts {
   readonly issuer: string;
-  readonly record: UsageRecord;
-  readonly fixing: Fixing;
+  readonly record: Omit<
+    UsageRecord,
+    | "apiKeyId"
+    | "endpointId"
+    | "offeringId"
+    | "fixingId"
+    | "rateCardId"
+    | "workload"
+    | "segment"
+    | "accelerator"
+    | "region"
+    | "claimedPromptTokens"
+    | "claimedCompletionTokens"
+    | "heldNanoCredit"
+    | "leaseId"
+    | "spreadNanoUsd"
+  >;
+  readonly fixing: Pick<Fixing, "id" | "accelerator" | "region" | "hour" | "priceNanoUsd">;
   readonly card: ReceiptCard;
 }
 

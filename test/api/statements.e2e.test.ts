@@ -76,6 +76,7 @@ const costs: Readonly<Record<string, Cost>> = {
   CreditUnblock: ["partner", 9],
   CreditUse: ["partner", 3],
   Deliveries: ["provider", 5],
+  DeliveryReceipts: ["provider", 2],
   DisputeResolve: ["operator", 16],
   DrawdownCreate: ["partner", 17],
   Drawdowns: ["partner", 3],
@@ -156,7 +157,7 @@ const costs: Readonly<Record<string, Cost>> = {
   TestClock: ["operator", 0],
   TestClockAdvance: ["operator", 5],
   Usage: ["startup", 2],
-  UsageReceipts: ["startup", 1],
+  UsageReceipts: ["startup", 2],
   Utilization: ["provider", 1],
   Viewer: ["provider", 2],
   WhoAmI: ["provider", 1],
@@ -332,6 +333,7 @@ async function variablesOf(document: DocumentNode): Promise<Record<string, unkno
     nodes: { ids: [things.endpoint, things.offering] },
     revenueEstimate: { input: { accelerator: "H100", monthlyGpuHours: 40_000 } },
     statementReplay: { statementId: things.statement },
+    explainRoute: { requestId: uuidOf(things.decision) },
     routingDecision: { by: { id: things.decision } },
   };
   return ofNodes[operationOf(document).name!.value] ?? variables[field] ?? {};
