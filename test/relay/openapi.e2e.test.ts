@@ -20,8 +20,8 @@ beforeAll(async () => {
   });
   [startup, poor] = [await world.addStartup(), await world.addStartup(0n)];
   const body = { model: MODEL, messages: [{ role: "user", content: "Hello" }] };
-  const { headers } = await send(world.relay.url, { secret: startup.secret, body }).answer;
-  charged = headers["x-request-id"] as string;
+  const charged = await send(world.relay.url, { secret: startup.secret, body }).answer;
+  chargedId = charged.headers["x-request-id"] as string;
 });
 afterEach(async () => {
   world.forgetFailures();
@@ -46,8 +46,9 @@ function faults(value: unknown, ...place: readonly string[]): string[] {
 }
 const told = ({ operation }: { operation: PathOperation }, status: number): Answer | undefined =>
   operation.responses[status];
-let charged: string;
-const url = (path: string) => path.replace("{model}", MODEL).replace("{request_id}", charged);
+/** A request that was charged. */
+let chargedId = "";
+const url = (path: string) => path.replace("{model}", MODEL).replace("{request_id}", chargedId);
 
 interface Asked {
   readonly path: string;

@@ -20,7 +20,7 @@ export const openApiDocument = {
   tags: [
     { name: "Inference", description: "Workloads, charged to the key's organisation." },
     { name: "Models", description: "What can be asked for, and what it costs at most." },
-    { name: "Receipts", description: "Proof of what was charged." },
+    { name: "Receipts", description: "What a request was charged, signed." },
     { name: "Server", description: "For whoever watches or reads this server; no key needed." },
   ],
   paths: { ...inferencePaths, ...modelPaths, ...receiptPaths, ...serverPaths },

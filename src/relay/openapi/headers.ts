@@ -15,17 +15,6 @@ export const headers = {
     required: true,
     schema: { enum: ["true", "false"] },
   },
-  "x-exergy-attempts": { description: "How many endpoints were asked; charged once.", schema: text },
-  "x-exergy-held": { description: "What was set aside for the request, in CRD.", schema: text },
-  "x-exergy-cost": { description: "What was charged, in CRD. Of a stream it follows as a trailer.", schema: text },
-  "x-exergy-credit-remaining": {
-    description: "What is left, in CRD, as far as this relay knows without asking; absent where it does not.",
-    schema: text,
-  },
-  "x-exergy-replayed": {
-    description: "The answer to an earlier request, whose `x-request-id` this is; nothing was charged for it again.",
-    schema: { const: "true" },
-  },
   "retry-after": { description: "Seconds, of errors that pass.", schema: text },
   "retry-after-ms": { description: "The same in milliseconds, where it is known so well.", schema: text },
   "x-ratelimit-limit-requests": rate("Requests a minute."),
@@ -34,21 +23,23 @@ export const headers = {
   "x-ratelimit-remaining-tokens": rate("Tokens that are left now."),
   "x-ratelimit-reset-requests": rate("Until all requests are there again, e.g. `1m0s` or `6ms`."),
   "x-ratelimit-reset-tokens": rate("Until all tokens are there again."),
+  "x-exergy-attempts": { description: "Providers that were tried.", schema: text },
+  "x-exergy-held": { description: "Credit that was set aside for the request, in CRD.", schema: text },
+  "x-exergy-cost": { description: "What it cost, in CRD; of a stream a trailer.", schema: text },
+  "x-exergy-credit-remaining": {
+    description: "Credit that is left, in CRD, where this server knows it.",
+    schema: text,
+  },
+  "x-exergy-replayed": { description: "`true`: the answer of an earlier request with the same key.", schema: text },
 } as const satisfies Readonly<Record<string, Schema>>;
 
 export type HeaderName = keyof typeof headers;
 
-export const rateHeaders = (Object.keys(headers) as HeaderName[]).filter((name) => name.startsWith("x-ratelimit-"));
-/** Of every answer of an operation; what a whole or streamed one has besides stands with it. */
-export const inferenceHeaders: readonly HeaderName[] = [
-  "x-request-id",
-  "x-exergy-attempts",
-  "x-exergy-held",
-  "x-exergy-cost",
-  "x-exergy-credit-remaining",
-  "x-exergy-replayed",
-  ...rateHeaders,
-];
+const named = (beginning: string) =>
+  (Object.keys(headers) as HeaderName[]).filter((name) => name.startsWith(beginning));
+/** What an operation's errors have beside those of every error. */
+export const inferenceErrorHeaders: readonly HeaderName[] = [...named("x-ratelimit-"), ...named("x-exergy-")];
+export const inferenceHeaders: readonly HeaderName[] = ["x-request-id", ...inferenceErrorHeaders];
 
 export function answerHeaders(...names: readonly HeaderName[]): Record<string, Schema> {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));

@@ -1,9 +1,9 @@
 /** The routes that go to a provider: of each the fields that the relay reads or changes; all others pass byte for byte. */
 
 import { errorAnswers, everywhere, inferenceErrors } from "./errors";
-import { answerHeaders, inferenceHeaders, rateHeaders } from "./headers";
+import { answerHeaders, inferenceErrorHeaders, inferenceHeaders } from "./headers";
 import { requestSchemas } from "./request-schemas";
-import { open, type PathOperation, type Paths, type Schema, schemaRef } from "./shapes";
+import { open, type Parameter, type PathOperation, type Paths, type Schema, schemaRef } from "./shapes";
 
 const count: Schema = { type: "integer", minimum: 0 };
 const tokens = open({ prompt_tokens: count, completion_tokens: count, total_tokens: count }, ["prompt_tokens"]);
@@ -53,6 +53,13 @@ interface Told {
   readonly example: object;
 }
 
+const idempotencyKey: Parameter = {
+  name: "Idempotency-Key",
+  in: "header",
+  description: "A request repeated with the same key and body is answered by the first one's answer, and charged once.",
+  schema: { type: "string" },
+};
+
 function told({ operationId, summary, description, request, answer, stream, example }: Told): PathOperation {
   const whole = { "application/json": { schema: schemaRef(answer) } };
   const streamed =
@@ -70,7 +77,7 @@ function told({ operationId, summary, description, request, answer, stream, exam
         headers: answerHeaders(...inferenceHeaders),
         content: { ...whole, ...streamed },
       },
-      ...errorAnswers([...everywhere, ...inferenceErrors], rateHeaders),
+      ...errorAnswers([...everywhere, ...inferenceErrors], inferenceErrorHeaders),
     },
   };
 }

@@ -1,5 +1,4 @@
-/** What a charged request was and cost, signed. */
-
+/** The proof of what a request was charged. */
 import { errorAnswers, everywhere } from "./errors";
 import { answerHeaders } from "./headers";
 import { open, type Paths, type Schema, schemaRef } from "./shapes";
@@ -8,12 +7,12 @@ export const receiptSchemas: Readonly<Record<string, Schema>> = {
   Receipt: open(
     {
       object: { const: "receipt" },
-      id: { type: "string", description: "The request's." },
-      jws: { type: "string", description: "Compact, Ed25519, of type `exergy-receipt+jwt`." },
-      claims: { type: "object", description: "What the JWS says." },
-      jwks_uri: { type: "string", description: "Where its public key is." },
+      id: { type: "string", description: "The request's id." },
+      jws: { type: "string", description: "The claims, signed." },
+      claims: { type: "object", additionalProperties: true },
+      jwks_uri: { type: "string", description: "Where the keys are that the signature is checked by." },
     },
-    ["object", "id", "jws", "claims", "jwks_uri"],
+    ["object", "id", "jws", "claims"],
   ),
 };
 
@@ -28,13 +27,13 @@ export const receiptPaths: Paths = {
           name: "request_id",
           in: "path",
           required: true,
-          description: "As the answer carried it in `x-request-id`.",
+          description: "The `x-request-id` of the answer.",
           schema: { type: "string" },
         },
       ],
       responses: {
         "200": {
-          description: "The receipt; the same each time.",
+          description: "The receipt.",
           headers: answerHeaders("x-request-id"),
           content: { "application/json": { schema: schemaRef("Receipt") } },
         },
