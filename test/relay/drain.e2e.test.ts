@@ -15,7 +15,7 @@ beforeAll(async () => {
   resourcesAreBack = watchResources();
   world = await openRelayWorld({
     relays: 2,
-    providers: [{ tokensPerSecond: 40 }, { model: SLOW, tokensPerSecond: 20 }],
+    providers: [{ tokensPerSecond: 15 }, { model: SLOW, tokensPerSecond: 20 }],
   });
   startup = await world.addStartup();
 });

@@ -205,7 +205,8 @@ describe("each timeout fires by itself:", () => {
     const { text } = await ask(SOLO, stream).answer;
     expect(text).toMatch(/upstream_timeout|upstream_truncated/);
     expect(watch.attempts).toHaveLength(before + 1);
-    expect(watch.last.cancelledMs! - sinceMs()).toBeGreaterThan(limitMs - 20);
+    // The total counts from the request, which was admitted before it was dispatched.
+    expect(watch.last.cancelledMs! - sinceMs()).toBeGreaterThan(limitMs - 200);
     expect(own.stop()).toBeLessThan(limitMs + 250);
   }
 
