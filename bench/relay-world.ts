@@ -72,6 +72,13 @@ async function open(opening: Opening, peers: readonly string[]): Promise<World> 
       PORT: "0",
       RELAY_PORT: "0",
       RELAY_IN_FLIGHT_MAX: "10000",
+      // On, and out of the way.
+      RELAY_KEY_REQUESTS_PER_MINUTE: "2000000000",
+      RELAY_KEY_TOKENS_PER_MINUTE: "2000000000",
+      RELAY_KEY_CONCURRENT_REQUESTS: "10000",
+      RELAY_ORGANISATION_REQUESTS_PER_MINUTE: "2000000000",
+      RELAY_ORGANISATION_TOKENS_PER_MINUTE: "2000000000",
+      RELAY_ORGANISATION_CONCURRENT_REQUESTS: "10000",
       PUBLIC_URL: "http://localhost:4000",
       ALLOW_LOOPBACK_UPSTREAMS: "true",
       LOG_LEVEL: "warn",
