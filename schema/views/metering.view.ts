@@ -1,6 +1,6 @@
 /** One request, told twice: to the startup without who served it, to the provider without whom it served. */
 import { UsageOutcome } from "../enums";
-import { Exact, Flag, Instant, Link, Month, Of, Text, View, Whole } from "../fields";
+import { Exact, Flag, Instant, Month, Of, Text, View, Whole } from "../fields";
 import { Money } from "../money";
 import { Node } from "../node";
 import { connectionOf } from "../page";
@@ -11,7 +11,8 @@ export class ReceiptView {
     "A JWS in compact form, of type `exergy-receipt+jwt`, signed with Ed25519. The same each time, while the key is.",
   )
   jws!: string;
-  @Link("Where the public key is, by the `kid` of the JWS.") keySetUrl!: string;
+  // Text, not a link: what a startup reaches has no address in it but this one, of ours.
+  @Text("Where the public key is, by the `kid` of the JWS.") jwksUri!: string;
 }
 
 @View("Usage", "A charged request, as the startup that sent it sees it.", { implements: [Node] })

@@ -18,7 +18,7 @@ export interface Receipt {
   readonly jws: string;
   readonly claims: ReceiptClaims;
   /** Where the public key is. */
-  readonly keySetUrl: string;
+  readonly jwksUri: string;
 }
 
 export interface ReceiptsDependencies {
@@ -30,10 +30,10 @@ export interface ReceiptsDependencies {
 }
 
 export class Receipts {
-  private readonly keySetUrl: string;
+  private readonly jwksUri: string;
 
   constructor(private readonly its: ReceiptsDependencies) {
-    this.keySetUrl = `${its.issuer}/.well-known/jwks.json`;
+    this.jwksUri = `${its.issuer}/.well-known/jwks.json`;
   }
 
   /** A startup's receipt of its own request. Errors: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND also for one that was not charged. */
@@ -73,6 +73,6 @@ export class Receipts {
   private async sign(requestId: string, claims: ReceiptClaims): Promise<Receipt> {
     const { signingKey, kid } = this.its;
     const token = new SignJWT(claims).setProtectedHeader({ alg: "EdDSA", typ: RECEIPT_TYPE, kid });
-    return { requestId, jws: await token.sign(signingKey), claims, keySetUrl: this.keySetUrl };
+    return { requestId, jws: await token.sign(signingKey), claims, jwksUri: this.jwksUri };
   }
 }

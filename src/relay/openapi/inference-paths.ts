@@ -34,15 +34,6 @@ const events =
   "Typed server-sent events as they arrive; comments (`: keep-alive`) fill silences. The last one, `response.completed`, `response.incomplete` or `response.failed`, " +
   "follows when the charge is recorded. A stream that breaks off ends with an event of type `error`, or `response.failed` if the provider said so.";
 
-const idempotencyKey = {
-  name: "Idempotency-Key",
-  in: "header",
-  required: false,
-  description:
-    "1 to 255 visible ASCII characters, kept for 24 h: a repeat of the request gets its answer again and is not charged. The same key with another body is refused.",
-  schema: { type: "string", maxLength: 255 },
-} as const;
-
 interface Told {
   readonly operationId: string;
   readonly summary: string;
@@ -56,8 +47,9 @@ interface Told {
 const idempotencyKey: Parameter = {
   name: "Idempotency-Key",
   in: "header",
-  description: "A request repeated with the same key and body is answered by the first one's answer, and charged once.",
-  schema: { type: "string" },
+  description:
+    "1 to 255 visible ASCII characters, kept for 24 h: a repeat of the request gets its answer again and is not charged. The same key with another body is refused.",
+  schema: { type: "string", maxLength: 255 },
 };
 
 function told({ operationId, summary, description, request, answer, stream, example }: Told): PathOperation {
