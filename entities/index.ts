@@ -56,6 +56,14 @@ import { StatementLine } from "./statement-line";
 import { TestClock } from "./test-clock";
 import { Transfer } from "./transfer";
 import { UsageRecord } from "./usage-record";
+import { WorkloadAnswer } from "./workload-answer";
+import { WorkloadCapture } from "./workload-capture";
+import { WorkloadCheckpoint } from "./workload-checkpoint";
+import { WorkloadEvent } from "./workload-event";
+import { WorkloadFile } from "./workload-file";
+import { WorkloadFileChunk } from "./workload-file-chunk";
+import { WorkloadFileLine } from "./workload-file-line";
+import { WorkloadJob } from "./workload-job";
 
 export const entities = [
   Accelerator,
@@ -115,4 +123,12 @@ export const entities = [
   TestClock,
   Transfer,
   UsageRecord,
+  WorkloadAnswer,
+  WorkloadCapture,
+  WorkloadCheckpoint,
+  WorkloadEvent,
+  WorkloadFile,
+  WorkloadFileChunk,
+  WorkloadFileLine,
+  WorkloadJob,
 ] as const;

@@ -872,3 +872,64 @@ export const CountPrecision = words(
   },
 );
 export type CountPrecision = keyof typeof CountPrecision;
+
+export const WorkloadKind = words(
+  "WorkloadKind",
+  "What a workload job does.",
+  { BATCH: "BATCH", FINE_TUNING: "FINE_TUNING" } as const,
+  {
+    BATCH: { description: "Answers the many requests of one file within a day." },
+    FINE_TUNING: { description: "Trains a model on the examples of a file." },
+  },
+);
+export type WorkloadKind = keyof typeof WorkloadKind;
+
+export const WorkloadJobState = words(
+  "WorkloadJobState",
+  "How far a workload job is. Its credit is held until it has ended, whichever way.",
+  {
+    QUEUED: "QUEUED",
+    SUBMITTED: "SUBMITTED",
+    RUNNING: "RUNNING",
+    FINALISING: "FINALISING",
+    SUCCEEDED: "SUCCEEDED",
+    FAILED: "FAILED",
+    CANCELLED: "CANCELLED",
+    EXPIRED: "EXPIRED",
+  } as const,
+  {
+    QUEUED: { description: "Its credit is held; its provider does not know of it yet." },
+    SUBMITTED: { description: "The provider has taken it and has not begun." },
+    RUNNING: { description: "The provider works on it; it is charged stage by stage." },
+    FINALISING: { description: "The work is done, its results are being put together." },
+    SUCCEEDED: { description: "Ended with all of its results." },
+    FAILED: { description: "Ended without: `failure` says why. What was delivered before is charged, the rest is free." },
+    CANCELLED: { description: "Ended by its startup. What was done until then is charged." },
+    EXPIRED: { description: "Ended because its time was over. What was delivered until then is charged." },
+  },
+);
+export type WorkloadJobState = keyof typeof WorkloadJobState;
+
+export const WorkloadFailure = words(
+  "WorkloadFailure",
+  "Why a workload job failed.",
+  {
+    INPUT_INVALID: "INPUT_INVALID",
+    PROVIDER_REFUSED: "PROVIDER_REFUSED",
+    PROVIDER_FAILED: "PROVIDER_FAILED",
+    PROVIDER_SILENT: "PROVIDER_SILENT",
+    NO_PROGRESS: "NO_PROGRESS",
+    OVERDUE: "OVERDUE",
+    HOLD_LOST: "HOLD_LOST",
+  } as const,
+  {
+    INPUT_INVALID: { description: "Its file cannot be read; nothing ran, nothing was charged." },
+    PROVIDER_REFUSED: { description: "The provider did not take it; nothing was charged." },
+    PROVIDER_FAILED: { description: "The provider said that it failed." },
+    PROVIDER_SILENT: { description: "The provider could not be reached for longer than a job may be out of sight." },
+    NO_PROGRESS: { description: "The provider answered, but nothing moved for longer than a job may stand still." },
+    OVERDUE: { description: "Its time was over before its work was." },
+    HOLD_LOST: { description: "Its hold was gone before it ended: a fault of ours, which an alarm tells." },
+  },
+);
+export type WorkloadFailure = keyof typeof WorkloadFailure;

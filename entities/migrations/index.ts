@@ -26,6 +26,7 @@ import { KeyLimits } from "./0024-key-limits";
 import { Replays } from "./0025-replays";
 import { Budgets } from "./0026-budgets";
 import { Receipts } from "./0028-receipts";
+import { WorkloadJobs } from "./0027-workload-jobs";
 
 export const migrations = [
   Accounts,
@@ -55,4 +56,5 @@ export const migrations = [
   Budgets,
   Replays,
   Receipts,
+  WorkloadJobs,
 ] as const;

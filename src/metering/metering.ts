@@ -1,4 +1,5 @@
 /** The door to metering: authorise a request before it is dispatched, settle it before its last byte, answer what was used. */
+import type { EntityManager } from "typeorm";
 import type { UsageRecord } from "../../entities/usage-record";
 import type { UsageOutcome, Workload } from "../../schema/enums";
 import { organisationScope, requireKind, type Viewer } from "../accounts/viewer";
@@ -21,6 +22,7 @@ import { outlast, PATIENCE_MS } from "./outage";
 import type { Purpose } from "./purpose";
 import { SettlementQueue } from "./settlement-queue";
 import { SharedRuns } from "./shared-runs";
+import { chargeStage, prolongHold, type StageSettlement, voidStage } from "./stages";
 import type { BoundedUsage } from "./usage-bounds";
 import { usageMembers } from "./usage-members";
 import { type UsageFilter, usageRecords } from "./usage-records";
@@ -38,6 +40,8 @@ export interface Authorisation {
   readonly ttlMs: number;
   /** Null: for nothing in particular, so that no lease and no lot that is kept for something pays for it. */
   readonly purpose: Purpose | null;
+  /** Set aside in the ledger itself whatever is leased: it outlives this process. */
+  readonly durable?: true;
 }
 
 /** What a request's credit was set aside from: a lease of this process, or null for a hold of its own in the ledger. */
@@ -131,8 +135,8 @@ export class Metering {
    * Errors: INSUFFICIENT_CREDITS, BUDGET_EXCEEDED (both with details.availableNanoCredit), DATABASE_UNAVAILABLE, OVERLOADED.
    */
   async authorise(request: Authorisation): Promise<Authorised> {
-    const { startupId, apiKeyId, purpose } = request;
-    const borrower = purpose && { startupId, apiKeyId, purpose };
+    const { startupId, apiKeyId, purpose, durable } = request;
+    const borrower = purpose === null || durable ? null : { startupId, apiKeyId, purpose };
     const leaseId = borrower && this.leases.hold(borrower, request);
     if (leaseId !== null) return { leaseId };
     const { under } = await this.holdInLedger(request);
@@ -152,6 +156,32 @@ export class Metering {
       if (delivery.leaseId !== null) this.leases.doubt(delivery.leaseId, delivery.requestId);
       throw error;
     }
+  }
+
+  /**
+   * Charges a part of a durable hold in the caller's transaction and sets the rest aside under `nextHoldId`; null: it is free
+   * again. Call it last: it takes the ledger's lock. Errors: SETTLEMENT_REFUSED when the hold was resolved by someone else.
+   */
+  async settleStage(tx: EntityManager, delivery: Delivery, nextHoldId: string | null): Promise<StageSettlement> {
+    const at = this.clock.now();
+    const terms = await this.terms(delivery, at);
+    return chargeStage(tx, delivery, { ...terms, at, nextHoldId });
+  }
+
+  /** Frees a durable hold in the caller's transaction. Errors: SETTLEMENT_REFUSED. */
+  releaseIn(tx: EntityManager, holdId: string): Promise<void> {
+    return voidStage(tx, holdId, this.clock.now());
+  }
+
+  /** Lets a durable hold live until then, in the caller's transaction. Errors: SETTLEMENT_REFUSED when it is open no more. */
+  prolong(tx: EntityManager, holdId: string, until: Date): Promise<void> {
+    return prolongHold(tx, holdId, until);
+  }
+
+  /** After the commit of a transaction that settled or released stages. */
+  staged({ startupId, providerId }: { startupId: string; providerId: string }): void {
+    this.volume.forget(providerId);
+    this.bus.publish("balance.changed", { startupId });
   }
 
   /** Releases a hold without a charge. Repeating it is harmless. Errors: DATABASE_UNAVAILABLE (the sweep releases it later). */
@@ -256,22 +286,8 @@ export class Metering {
 
   private async charge(delivery: Delivery): Promise<Settlement> {
     const at = this.clock.now();
-    const period = periodOf(at);
-    const { quote } = delivery;
-    const gpuNanos = gpuNanosFor(delivery.usage, quote.throughput);
-    const price = chargeNanoCredit(gpuNanos, quote.fixingNanoUsdPerGpuHour, quote.card);
-    const accrualSharePpm = sharePpm(
-      quote.card,
-      tierFor(quote.card, (await this.monthlyGpuNanos(delivery.providerId, period, at)) + gpuNanos),
-    );
-    const result = await this.book(delivery, {
-      at,
-      charge: (price < delivery.heldNanoCredit ? price : delivery.heldNanoCredit).toString(),
-      accrual: accrualNanoUsd(gpuNanos, quote.fixingNanoUsdPerGpuHour, accrualSharePpm).toString(),
-      providerId: delivery.providerId,
-      period,
-      usage: usageMembers(delivery, { gpuNanos, accrualSharePpm }),
-    });
+    const { gpuNanos, period, ...terms } = await this.terms(delivery, at);
+    const result = await this.book(delivery, { at, period, providerId: delivery.providerId, ...terms });
     if (result.code !== "CAPTURED") {
       throw new DomainError("SETTLEMENT_REFUSED", "The hold of this request was released before it could be settled.");
     }
@@ -280,6 +296,25 @@ export class Metering {
     else this.volume.forget(delivery.providerId);
     this.bus.publish("balance.changed", { startupId: delivery.startupId });
     return { gpuNanos, chargedNanoCredit: BigInt(result.charged) };
+  }
+
+  /** What the delivery comes to: charge, accrual and the members of its usage record. */
+  private async terms(delivery: Delivery, at: Date) {
+    const period = periodOf(at);
+    const { quote } = delivery;
+    const gpuNanos = gpuNanosFor(delivery.usage, quote.throughput);
+    const price = chargeNanoCredit(gpuNanos, quote.fixingNanoUsdPerGpuHour, quote.card);
+    const accrualSharePpm = sharePpm(
+      quote.card,
+      tierFor(quote.card, (await this.monthlyGpuNanos(delivery.providerId, period, at)) + gpuNanos),
+    );
+    return {
+      gpuNanos,
+      period,
+      charge: (price < delivery.heldNanoCredit ? price : delivery.heldNanoCredit).toString(),
+      accrual: accrualNanoUsd(gpuNanos, quote.fixingNanoUsdPerGpuHour, accrualSharePpm).toString(),
+      usage: usageMembers(delivery, { gpuNanos, accrualSharePpm }),
+    };
   }
 
   private async book(
