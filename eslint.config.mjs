@@ -120,6 +120,7 @@ export default [
               "TestClock",
               "UtilizationSample",
               "Viewer",
+              "WorkloadJobEvent",
             ],
           },
         },

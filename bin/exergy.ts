@@ -33,6 +33,7 @@ import { createServices, type Services } from "../src/services";
 import { watchSla } from "../src/sla/sla-metrics";
 import { readOffsetMs, TimeWasMoved } from "../src/system/clock-offset";
 import { openRelayIdentity, type RelayIdentity } from "../src/upstreams/identity";
+import { watchWorkloads } from "../src/workloads/workload-metrics";
 import { subscriptionClasses } from "../subscriptions";
 import { openManifest } from "./manifest";
 import { openRelayProcesses, type RelayProcesses } from "./relay-processes";
@@ -102,6 +103,7 @@ export async function startExergy(given: Config, log: Log, shutdown: Closing, pa
   shutdown.add("presence", () => services.processes.leave());
   shutdown.add("upstream pools", () => services.upstreams.close());
   shutdown.add("queued writes", async () => {
+    await services.workloads.drain();
     await services.metering.drain();
     await services.routing.drain();
     await services.sla.flush();
@@ -130,6 +132,7 @@ export async function startExergy(given: Config, log: Log, shutdown: Closing, pa
 /** What is judged by the worker that leads. */
 function watchBusiness(metrics: Metrics, services: Services, leads: () => boolean): void {
   watchLedger(metrics, services);
+  watchWorkloads(metrics, services.workloads);
   watchCoverage(metrics, services.funding.coverageWatch, leads);
   watchSla(metrics, services.sla, leads);
 }

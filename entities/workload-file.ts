@@ -1,16 +1,9 @@
 /** A file of a startup: what a job reads, or what a job wrote. Its bytes lie in chunks beside it. */
 import { Check, Entity, Index } from "typeorm";
+import type { LineFault } from "../schema/line-fault";
 import { At, Big, Id, Int, Json, Ref, Text } from "./columns";
 
 export type WorkloadFilePurpose = "BATCH" | "FINE_TUNE" | "BATCH_OUTPUT" | "FINE_TUNE_RESULTS";
-
-/** Something in a file that a job cannot read, by its line from 1. */
-export interface LineFault {
-  readonly line: number;
-  readonly code: string;
-  readonly message: string;
-  readonly param: string | null;
-}
 
 @Entity("workload_file")
 @Check("workload_file_purpose_check", "purpose IN ('BATCH','FINE_TUNE','BATCH_OUTPUT','FINE_TUNE_RESULTS')")

@@ -1,8 +1,8 @@
 /** A batch or a fine-tuning job at one training endpoint, under one hold that is charged in stages until the job has ended. */
 import { Check, Column, Entity, Index } from "typeorm";
 import type { WorkloadFailure, WorkloadJobState, WorkloadKind } from "../schema/enums";
+import type { LineFault } from "../schema/line-fault";
 import { At, Big, Flag, Id, Int, Json, Nano, Ref, Text } from "./columns";
-import type { LineFault } from "./workload-file";
 
 /** What the client said and hears again. */
 export interface WorkloadTerms {
@@ -24,13 +24,14 @@ export interface WorkloadTerms {
   "state IN ('QUEUED','SUBMITTED','RUNNING','FINALISING','SUCCEEDED','FAILED','CANCELLED','EXPIRED')",
 )
 @Check("workload_job_amounts_check", "captured_nano_credit BETWEEN 0 AND held_nano_credit")
-@Check(
-  "workload_job_ended_check",
-  "(ended_at IS NOT NULL) = (state IN ('SUCCEEDED','FAILED','CANCELLED','EXPIRED'))",
-)
+@Check("workload_job_ended_check", "(ended_at IS NOT NULL) = (state IN ('SUCCEEDED','FAILED','CANCELLED','EXPIRED'))")
 @Check("workload_job_placed_check", "endpoint_id IS NOT NULL OR state = 'FAILED'")
 @Index("workload_job_startup", ["startupId", "id"])
 @Index("workload_job_provider", ["providerId", "id"])
+@Index("workload_job_idempotency_key", ["startupId", "idempotencyKey"], {
+  unique: true,
+  where: "idempotency_key IS NOT NULL",
+})
 @Index("workload_job_due", ["nextPollAt"], { where: "ended_at IS NULL" })
 @Index("workload_job_open", ["endpointId"], { where: "ended_at IS NULL" })
 export class WorkloadJob {
@@ -60,9 +61,9 @@ export class WorkloadJob {
   @Text({ nullable: true }) upstreamFileId!: string | null;
   @Text({ nullable: true }) upstreamValidationFileId!: string | null;
   @Text({ nullable: true }) upstreamJobId!: string | null;
-  /** Bytes of the provider's output file that were read, and of its events the last. */
+  /** Bytes of the provider's output file that were read, and the last step of its training that was heard of. */
   @Big() upstreamOutputRead!: bigint;
-  @Text({ nullable: true }) upstreamEventId!: string | null;
+  @Int() upstreamStep!: number;
 
   /** Its price, frozen when it was admitted. */
   @Column("uuid", { nullable: true }) fixingId!: string | null;
@@ -106,5 +107,8 @@ export class WorkloadJob {
   @Text({ nullable: true }) failure!: WorkloadFailure | null;
   /** Of a batch whose input cannot be read. */
   @Json() faults!: LineFault[];
+  /** By which a repeated request finds the job that it made: the client's key, or else the bytes that it sent. */
+  @Text({ nullable: true }) idempotencyKey!: string | null;
+  @Text() requestDigest!: string;
   @Int() version!: number;
 }

@@ -19,6 +19,7 @@ import * as routing from "./routing.resolver";
 import * as sla from "./sla.resolver";
 import * as statements from "./statements.resolver";
 import * as system from "./system.resolver";
+import * as workloads from "./workloads.resolver";
 
 export const resolverClasses = [
   accounts.AccountsResolver,
@@ -60,6 +61,8 @@ export const resolverClasses = [
   metering.DeliveryEdges,
   routing.RoutingResolver,
   routing.RoutingCandidateEdges,
+  workloads.WorkloadsResolver,
+  workloads.HostedJobEdges,
   payouts.PayoutsResolver,
   payouts.PayoutActsResolver,
   payouts.AccrualEdges,

@@ -20,6 +20,7 @@ import { fixingView, rateCardView } from "../src/api/views/pricing";
 import { routingCandidacyView, routingDecisionView } from "../src/api/views/routing";
 import { slaBreachView } from "../src/api/views/sla";
 import { creditNoteView, statementDisputeView, statementLineView, statementView } from "../src/api/views/statements";
+import { hostedJobView, workloadJobView } from "../src/api/views/workloads";
 import { booksOf } from "../src/api/whose-books";
 import { DomainError } from "../src/platform/errors";
 import { isId } from "../src/platform/ids";
@@ -88,6 +89,8 @@ const finders: Readonly<Record<NodeType, Find>> = {
     const row = await services.ledgerBooks.account(booksOf(viewer), key);
     return row === null ? undefined : ledgerAccountView(row);
   },
+  WorkloadJob: ({ services, viewer }, page) => first(services.workloads.page(viewer, page, {}), workloadJobView),
+  HostedJob: ({ services, viewer }, page) => first(services.workloads.hostedPage(viewer, page, {}), hostedJobView),
   SlaBreach: ({ services, viewer }, page) => first(services.sla.breaches(viewer, page, {}), slaBreachView),
 };
 

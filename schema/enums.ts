@@ -903,7 +903,9 @@ export const WorkloadJobState = words(
     RUNNING: { description: "The provider works on it; it is charged stage by stage." },
     FINALISING: { description: "The work is done, its results are being put together." },
     SUCCEEDED: { description: "Ended with all of its results." },
-    FAILED: { description: "Ended without: `failure` says why. What was delivered before is charged, the rest is free." },
+    FAILED: {
+      description: "Ended without: `failure` says why. What was delivered before is charged, the rest is free.",
+    },
     CANCELLED: { description: "Ended by its startup. What was done until then is charged." },
     EXPIRED: { description: "Ended because its time was over. What was delivered until then is charged." },
   },

@@ -40,6 +40,8 @@ export const nodeTypes = [
   "Project",
   "Budget",
   "BudgetAlert",
+  "WorkloadJob",
+  "HostedJob",
 ] as const;
 export type NodeType = (typeof nodeTypes)[number];
 

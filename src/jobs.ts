@@ -29,6 +29,8 @@ const EXPIRY_MS = 5_000;
 const SERVICING_MS = 15_000;
 const STATEMENTS_MS = 30_000;
 const FORGET_ANSWERS_MS = 60_000;
+const WORKLOADS_MS = 1_000;
+const WORKLOAD_FILES_MS = 60_000;
 const TRIM_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
@@ -90,6 +92,8 @@ export function startJobs(services: Services, platform: JobsPlatform): Jobs {
 const dueByTheClock: readonly string[] = [
   "pricing.fix",
   "routing.refresh",
+  // What jobs are charged comes before their holds end.
+  "workloads.poll",
   "metering.sweep",
   "funding.expire",
   "funding.servicing",
@@ -131,6 +135,7 @@ function works(services: Services, { config, db }: JobsPlatform): Work[] {
     system,
     upstreams,
     processes,
+    workloads,
   } = services;
   const probe = async () => {
     for (const { endpointId, ok } of await probeEndpoints(db, upstreams)) sla.observeProbe(endpointId, ok);
@@ -162,6 +167,15 @@ function works(services: Services, { config, db }: JobsPlatform): Work[] {
       once: true,
       // A request that runs while a test clock is moved has not run for that long.
       run: () => metering.sweepExpiredHolds(system.nowWithoutMoves(config.upstream.totalTimeoutMs + SWEEP_GRACE_MS)),
+    },
+    // It begins with what is due; a slow provider holds up nobody else.
+    { name: "workloads.poll", everyMs: WORKLOADS_MS, by: ["worker"], once: true, run: () => workloads.pollDue() },
+    {
+      name: "workloads.sweep",
+      everyMs: WORKLOAD_FILES_MS,
+      by: ["worker"],
+      once: true,
+      run: () => workloads.sweepFiles(),
     },
     { name: "metering.beat", everyMs: LEASE_BEAT_MS, by: ["relay"], run: () => metering.beatLeases() },
     { name: "metering.renew-keys", everyMs: RENEW_MS, by: ["relay"], run: () => keptAnswers.renew() },

@@ -41,6 +41,8 @@ import type { EgressPolicy } from "./upstreams/egress-guard";
 import type { RelayIdentity } from "./upstreams/identity";
 import { createRelayTokenSigner } from "./upstreams/relay-token";
 import { Upstreams } from "./upstreams/upstreams";
+import { workloadInvariants } from "./workloads/invariants";
+import { Workloads } from "./workloads/workloads";
 
 /** What the rooms stand on. */
 export interface Platform {
@@ -140,6 +142,18 @@ export function createServices(platform: Platform, bus: EventBus) {
     ...config.statements,
   });
   const routing = new Routing({ db, bus, clock, realClock, log, capacity, pricing, instance });
+  const workloads = new Workloads({
+    db,
+    clock,
+    log,
+    metering,
+    ledger,
+    outbox,
+    upstreams,
+    config,
+    trainingRoutes: (model) => routing.trainingRoutes(model),
+    rateCardsByIds: (ids) => pricing.rateCards.byIds(ids),
+  });
   const payouts = openPayouts({ ...platform, realClock, outbox, ledger, statements });
   const keys = [{ kid: identity.kid, publicKey: createPublicKey(identity.signingKey) }];
   const claims = new Claims({ db, pricing, keys, clock, realClock });
@@ -150,6 +164,7 @@ export function createServices(platform: Platform, bus: EventBus) {
     db,
     clock,
     log,
+    invariants: workloadInvariants,
     sweptBy: () => system.nowWithoutMoves(config.upstream.totalTimeoutMs) ?? clock.now(),
   });
   return {
@@ -173,6 +188,7 @@ export function createServices(platform: Platform, bus: EventBus) {
     sla,
     statements,
     routing,
+    workloads,
     payouts,
     claims,
     flaggedUsage: new FlaggedUsage(db, clock),

@@ -9,6 +9,7 @@ import * as pricing from "./pricing.subscription";
 import * as routing from "./routing.subscription";
 import * as sla from "./sla.subscription";
 import * as statements from "./statements.subscription";
+import * as workloads from "./workloads.subscription";
 
 export const subscriptionClasses = [
   capacity.CapacitySubscription,
@@ -22,4 +23,5 @@ export const subscriptionClasses = [
   routing.UtilizationSampleEdges,
   sla.SlaSubscription,
   statements.StatementsSubscription,
+  workloads.WorkloadsSubscription,
 ] as const;

@@ -991,6 +991,18 @@ export type GapReason =
   /** What follows on the cursor is no longer kept. A snapshot comes next. */
   | 'TRIMMED';
 
+/** Which jobs at endpoints. */
+export type HostedJobFilter = {
+  /** At this endpoint. */
+  endpointId?: string | null | undefined;
+  /** That do this. */
+  kind?: WorkloadKind | null | undefined;
+  /** At this provider's endpoints. */
+  providerId?: string | null | undefined;
+  /** That are so far. */
+  state?: WorkloadJobState | null | undefined;
+};
+
 /** Which accounts. */
 export type LedgerAccountFilter = {
   /** Of this facility. */
@@ -2136,6 +2148,61 @@ export type Workload =
   /** An answer while the client waits. */
   | 'INFERENCE';
 
+/** Why a workload job failed. */
+export type WorkloadFailure =
+  /** Its hold was gone before it ended: a fault of ours, which an alarm tells. */
+  | 'HOLD_LOST'
+  /** Its file cannot be read; nothing ran, nothing was charged. */
+  | 'INPUT_INVALID'
+  /** The provider answered, but nothing moved for longer than a job may stand still. */
+  | 'NO_PROGRESS'
+  /** Its time was over before its work was. */
+  | 'OVERDUE'
+  /** The provider said that it failed. */
+  | 'PROVIDER_FAILED'
+  /** The provider did not take it; nothing was charged. */
+  | 'PROVIDER_REFUSED'
+  /** The provider could not be reached for longer than a job may be out of sight. */
+  | 'PROVIDER_SILENT';
+
+/** Which jobs. */
+export type WorkloadJobFilter = {
+  /** That do this. */
+  kind?: WorkloadKind | null | undefined;
+  /** Of this startup. */
+  startupId?: string | null | undefined;
+  /** That are so far. */
+  state?: WorkloadJobState | null | undefined;
+  /** That ended without a charge although they had run, or did not. */
+  uncaptured?: boolean | null | undefined;
+};
+
+/** How far a workload job is. Its credit is held until it has ended, whichever way. */
+export type WorkloadJobState =
+  /** Ended by its startup. What was done until then is charged. */
+  | 'CANCELLED'
+  /** Ended because its time was over. What was delivered until then is charged. */
+  | 'EXPIRED'
+  /** Ended without: `failure` says why. What was delivered before is charged, the rest is free. */
+  | 'FAILED'
+  /** The work is done, its results are being put together. */
+  | 'FINALISING'
+  /** Its credit is held; its provider does not know of it yet. */
+  | 'QUEUED'
+  /** The provider works on it; it is charged stage by stage. */
+  | 'RUNNING'
+  /** The provider has taken it and has not begun. */
+  | 'SUBMITTED'
+  /** Ended with all of its results. */
+  | 'SUCCEEDED';
+
+/** What a workload job does. */
+export type WorkloadKind =
+  /** Answers the many requests of one file within a day. */
+  | 'BATCH'
+  /** Trains a model on the examples of a file. */
+  | 'FINE_TUNING';
+
 export type SessionsQueryVariables = Exact<{
   first?: number | null | undefined;
   after?: string | null | undefined;
@@ -2830,6 +2897,7 @@ export type NodeQuery = { node:
     | { __typename: 'Facility', id: string }
     | { __typename: 'Fixing', id: string }
     | { __typename: 'FlaggedUsage', id: string }
+    | { __typename: 'HostedJob', id: string }
     | { __typename: 'LedgerAccount', id: string }
     | { __typename: 'Member', id: string }
     | { __typename: 'Offering', id: string }
@@ -2848,6 +2916,7 @@ export type NodeQuery = { node:
     | { __typename: 'StatementDispute', id: string }
     | { __typename: 'StatementLine', id: string }
     | { __typename: 'Usage', id: string }
+    | { __typename: 'WorkloadJob', id: string }
    | null };
 
 export type NodesQueryVariables = Exact<{
@@ -2874,6 +2943,7 @@ export type NodesQuery = { nodes: Array<
     | { __typename: 'Facility', id: string }
     | { __typename: 'Fixing', id: string }
     | { __typename: 'FlaggedUsage', id: string }
+    | { __typename: 'HostedJob', id: string }
     | { __typename: 'LedgerAccount', id: string }
     | { __typename: 'Member', id: string }
     | { __typename: 'Offering', id: string }
@@ -2892,6 +2962,7 @@ export type NodesQuery = { nodes: Array<
     | { __typename: 'StatementDispute', id: string }
     | { __typename: 'StatementLine', id: string }
     | { __typename: 'Usage', id: string }
+    | { __typename: 'WorkloadJob', id: string }
    | null> };
 
 export type AccrualsQueryVariables = Exact<{
@@ -3096,7 +3167,9 @@ export type ProviderRateCardQuery = { node:
     | { id: string }
     | { id: string }
     | { id: string }
+    | { id: string }
     | { name: string, id: string, rateCard: { id: string, version: number, negotiated: boolean, state: RateCardState, effectiveAt: string, baseShare: string, tierReading: TierReading, premiumReading: PremiumReading, redemptionFactor: string, reason: string, proposedAt: string, approvedAt: string | null, retiredAt: string | null, tiers: Array<{ position: number, upToGpuHours: string | null, premium: string, share: string }> } | null }
+    | { id: string }
     | { id: string }
     | { id: string }
     | { id: string }
@@ -3258,7 +3331,9 @@ export type StatementLinesQuery = { node:
     | { id: string }
     | { id: string }
     | { id: string }
+    | { id: string }
     | { id: string, period: string, state: StatementState, reviewEndsAt: string | null, approvedAt: string | null, finalisedAt: string | null, dueAt: string, version: number, disputes: Array<{ id: string, state: StatementDisputeState, reason: string, openedAt: string, answer: string | null, resolvedAt: string | null, credit: { amount: string, currency: CurrencyCode } | null, line: { id: string, kind: StatementLineKind } }>, lines: { nodes: Array<{ id: string, kind: StatementLineKind, accelerator: string | null, region: string | null, segment: ClientSegment | null, workload: Workload | null, share: string | null, requests: number, gpuSeconds: string, reason: string | null, createdAt: string, amount: { amount: string, currency: CurrencyCode }, spotPricePerGpuHour: { amount: string, currency: CurrencyCode } | null, fixing: { id: string, hour: string } | null, evidence: { target: string, uptime: string, eligibleMinutes: number, badMinutes: number, endpoint: { id: string, name: string }, accrued: { amount: string, currency: CurrencyCode } } | null }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } }, total: { amount: string, currency: CurrencyCode } }
+    | { id: string }
     | { id: string }
     | { id: string }
     | { id: string }
@@ -3302,7 +3377,9 @@ export type StatementCsvQuery = { node:
     | { id: string }
     | { id: string }
     | { id: string }
+    | { id: string }
     | { csv: string, id: string }
+    | { id: string }
     | { id: string }
     | { id: string }
     | { id: string }
@@ -3389,6 +3466,35 @@ export type TestClockAdvanceMutationVariables = Exact<{
 
 
 export type TestClockAdvanceMutation = { testClockAdvance: { testClock: { now: string, realNow: string, offset: string } | null, userErrors: Array<{ field: Array<string> | null, message: string, code: TestClockAdvanceErrorCode }> } };
+
+export type WorkloadJobsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  filter?: WorkloadJobFilter | null | undefined;
+}>;
+
+
+export type WorkloadJobsQuery = { workloadJobs: { nodes: Array<{ id: string, name: string, kind: WorkloadKind, state: WorkloadJobState, failure: WorkloadFailure | null, model: string, resultModel: string | null, lineCount: number, answeredCount: number, errorCount: number, stageCount: number, createdAt: string, startedAt: string | null, cancelAskedAt: string | null, endedAt: string | null, uncaptured: boolean, held: { amount: string, currency: CurrencyCode }, charge: { amount: string, currency: CurrencyCode } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } };
+
+export type HostedJobsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  filter?: HostedJobFilter | null | undefined;
+}>;
+
+
+export type HostedJobsQuery = { hostedJobs: { nodes: Array<{ id: string, kind: WorkloadKind, state: WorkloadJobState, failure: WorkloadFailure | null, model: string, upstreamJob: string | null, stageCount: number, usageBounded: boolean, createdAt: string, submittedAt: string | null, contactAt: string | null, endedAt: string | null, endpoint: { id: string, name: string } }>, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null } } };
+
+export type WorkloadJobChangesSubscriptionVariables = Exact<{
+  after?: string | null | undefined;
+}>;
+
+
+export type WorkloadJobChangesSubscription = { workloadJobChanges:
+    | { cursor: string, serverTime: string }
+    | { cursor: string, reason: GapReason, missed: number | null }
+    | { cursor: string, node: { id: string, name: string, kind: WorkloadKind, state: WorkloadJobState, failure: WorkloadFailure | null, endedAt: string | null, charge: { amount: string, currency: CurrencyCode } } }
+   };
 
 export const AmountFragmentDoc = {"kind":"Document","definitions":[{"kind":"FragmentDefinition","name":{"kind":"Name","value":"Amount"},"typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"Money"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"amount"}},{"kind":"Field","name":{"kind":"Name","value":"currency"}}]}}]} as unknown as DocumentNode<AmountFragment, unknown>;
 export const BlockFieldsFragmentDoc = {"kind":"Document","definitions":[{"kind":"FragmentDefinition","name":{"kind":"Name","value":"BlockFields"},"typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"Block"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"scope"}},{"kind":"Field","name":{"kind":"Name","value":"reason"}},{"kind":"Field","name":{"kind":"Name","value":"explanation"}},{"kind":"Field","name":{"kind":"Name","value":"evidenceUrl"}},{"kind":"Field","name":{"kind":"Name","value":"state"}},{"kind":"Field","name":{"kind":"Name","value":"byOperator"}},{"kind":"Field","name":{"kind":"Name","value":"placedAt"}},{"kind":"Field","name":{"kind":"Name","value":"effectiveAt"}},{"kind":"Field","name":{"kind":"Name","value":"latencyMs"}},{"kind":"Field","name":{"kind":"Name","value":"endedAt"}},{"kind":"Field","name":{"kind":"Name","value":"version"}},{"kind":"Field","name":{"kind":"Name","value":"amount"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"FragmentSpread","name":{"kind":"Name","value":"Amount"}}]}}]}},{"kind":"FragmentDefinition","name":{"kind":"Name","value":"Amount"},"typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"Money"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"amount"}},{"kind":"Field","name":{"kind":"Name","value":"currency"}}]}}]} as unknown as DocumentNode<BlockFieldsFragment, unknown>;
@@ -3534,3 +3640,6 @@ export const StatementChangesDocument = {"__meta__":{"hash":"sha256:b5215c39ce19
 export const ProcessesDocument = {"__meta__":{"hash":"sha256:9d269d66b3b31798076fa7c8aa70413461b8e67cab4b76bcaf7cf4c0b92d9a92"},"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"Processes"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"processes"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"instance"}},{"kind":"Field","name":{"kind":"Name","value":"roles"}},{"kind":"Field","name":{"kind":"Name","value":"version"}},{"kind":"Field","name":{"kind":"Name","value":"startedAt"}},{"kind":"Field","name":{"kind":"Name","value":"sockets"}},{"kind":"Field","name":{"kind":"Name","value":"subscriptions"}}]}}]}}]} as unknown as DocumentNode<ProcessesQuery, ProcessesQueryVariables>;
 export const TestClockDocument = {"__meta__":{"hash":"sha256:a9ade3b9beb9a57e1b877312cf7776aceacedc97cd59997ad2bdd0eccc3728ac"},"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"TestClock"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"testClock"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"now"}},{"kind":"Field","name":{"kind":"Name","value":"realNow"}},{"kind":"Field","name":{"kind":"Name","value":"offset"}}]}}]}}]} as unknown as DocumentNode<TestClockQuery, TestClockQueryVariables>;
 export const TestClockAdvanceDocument = {"__meta__":{"hash":"sha256:ee242370982bd1f0536ac189c78ac6d2a6e8d00284abf19c6415c430553ef8ff"},"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"mutation","name":{"kind":"Name","value":"TestClockAdvance"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"input"}},"type":{"kind":"NonNullType","type":{"kind":"NamedType","name":{"kind":"Name","value":"TestClockAdvanceInput"}}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"testClockAdvance"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"input"},"value":{"kind":"Variable","name":{"kind":"Name","value":"input"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"testClock"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"now"}},{"kind":"Field","name":{"kind":"Name","value":"realNow"}},{"kind":"Field","name":{"kind":"Name","value":"offset"}}]}},{"kind":"Field","name":{"kind":"Name","value":"userErrors"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"field"}},{"kind":"Field","name":{"kind":"Name","value":"message"}},{"kind":"Field","name":{"kind":"Name","value":"code"}}]}}]}}]}}]} as unknown as DocumentNode<TestClockAdvanceMutation, TestClockAdvanceMutationVariables>;
+export const WorkloadJobsDocument = {"__meta__":{"hash":"sha256:9b339a41865556845ca89019185de361a82fc2a84c07db2cfe04595ad377a81b"},"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"WorkloadJobs"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"first"}},"type":{"kind":"NamedType","name":{"kind":"Name","value":"Int"}}},{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"after"}},"type":{"kind":"NamedType","name":{"kind":"Name","value":"String"}}},{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"filter"}},"type":{"kind":"NamedType","name":{"kind":"Name","value":"WorkloadJobFilter"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"workloadJobs"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"first"},"value":{"kind":"Variable","name":{"kind":"Name","value":"first"}}},{"kind":"Argument","name":{"kind":"Name","value":"after"},"value":{"kind":"Variable","name":{"kind":"Name","value":"after"}}},{"kind":"Argument","name":{"kind":"Name","value":"filter"},"value":{"kind":"Variable","name":{"kind":"Name","value":"filter"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"nodes"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"name"}},{"kind":"Field","name":{"kind":"Name","value":"kind"}},{"kind":"Field","name":{"kind":"Name","value":"state"}},{"kind":"Field","name":{"kind":"Name","value":"failure"}},{"kind":"Field","name":{"kind":"Name","value":"model"}},{"kind":"Field","name":{"kind":"Name","value":"resultModel"}},{"kind":"Field","name":{"kind":"Name","value":"lineCount"}},{"kind":"Field","name":{"kind":"Name","value":"answeredCount"}},{"kind":"Field","name":{"kind":"Name","value":"errorCount"}},{"kind":"Field","name":{"kind":"Name","value":"held"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"FragmentSpread","name":{"kind":"Name","value":"Amount"}}]}},{"kind":"Field","name":{"kind":"Name","value":"charge"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"FragmentSpread","name":{"kind":"Name","value":"Amount"}}]}},{"kind":"Field","name":{"kind":"Name","value":"stageCount"}},{"kind":"Field","name":{"kind":"Name","value":"createdAt"}},{"kind":"Field","name":{"kind":"Name","value":"startedAt"}},{"kind":"Field","name":{"kind":"Name","value":"cancelAskedAt"}},{"kind":"Field","name":{"kind":"Name","value":"endedAt"}},{"kind":"Field","name":{"kind":"Name","value":"uncaptured"}}]}},{"kind":"Field","name":{"kind":"Name","value":"pageInfo"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"FragmentSpread","name":{"kind":"Name","value":"Page"}}]}}]}}]}},{"kind":"FragmentDefinition","name":{"kind":"Name","value":"Amount"},"typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"Money"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"amount"}},{"kind":"Field","name":{"kind":"Name","value":"currency"}}]}},{"kind":"FragmentDefinition","name":{"kind":"Name","value":"Page"},"typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"PageInfo"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"hasNextPage"}},{"kind":"Field","name":{"kind":"Name","value":"hasPreviousPage"}},{"kind":"Field","name":{"kind":"Name","value":"startCursor"}},{"kind":"Field","name":{"kind":"Name","value":"endCursor"}}]}}]} as unknown as DocumentNode<WorkloadJobsQuery, WorkloadJobsQueryVariables>;
+export const HostedJobsDocument = {"__meta__":{"hash":"sha256:98a5d447b1449af75f61107f6cb84b1d9f950478d6333604563efca0d48e5006"},"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"query","name":{"kind":"Name","value":"HostedJobs"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"first"}},"type":{"kind":"NamedType","name":{"kind":"Name","value":"Int"}}},{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"after"}},"type":{"kind":"NamedType","name":{"kind":"Name","value":"String"}}},{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"filter"}},"type":{"kind":"NamedType","name":{"kind":"Name","value":"HostedJobFilter"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"hostedJobs"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"first"},"value":{"kind":"Variable","name":{"kind":"Name","value":"first"}}},{"kind":"Argument","name":{"kind":"Name","value":"after"},"value":{"kind":"Variable","name":{"kind":"Name","value":"after"}}},{"kind":"Argument","name":{"kind":"Name","value":"filter"},"value":{"kind":"Variable","name":{"kind":"Name","value":"filter"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"nodes"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"kind"}},{"kind":"Field","name":{"kind":"Name","value":"state"}},{"kind":"Field","name":{"kind":"Name","value":"failure"}},{"kind":"Field","name":{"kind":"Name","value":"model"}},{"kind":"Field","name":{"kind":"Name","value":"upstreamJob"}},{"kind":"Field","name":{"kind":"Name","value":"stageCount"}},{"kind":"Field","name":{"kind":"Name","value":"usageBounded"}},{"kind":"Field","name":{"kind":"Name","value":"createdAt"}},{"kind":"Field","name":{"kind":"Name","value":"submittedAt"}},{"kind":"Field","name":{"kind":"Name","value":"contactAt"}},{"kind":"Field","name":{"kind":"Name","value":"endedAt"}},{"kind":"Field","name":{"kind":"Name","value":"endpoint"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"name"}}]}}]}},{"kind":"Field","name":{"kind":"Name","value":"pageInfo"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"FragmentSpread","name":{"kind":"Name","value":"Page"}}]}}]}}]}},{"kind":"FragmentDefinition","name":{"kind":"Name","value":"Page"},"typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"PageInfo"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"hasNextPage"}},{"kind":"Field","name":{"kind":"Name","value":"hasPreviousPage"}},{"kind":"Field","name":{"kind":"Name","value":"startCursor"}},{"kind":"Field","name":{"kind":"Name","value":"endCursor"}}]}}]} as unknown as DocumentNode<HostedJobsQuery, HostedJobsQueryVariables>;
+export const WorkloadJobChangesDocument = {"__meta__":{"hash":"sha256:abd9463ac4f5e0773bbe9ae155d1f89b45eb374e88545598391aee1415360d96"},"kind":"Document","definitions":[{"kind":"OperationDefinition","operation":"subscription","name":{"kind":"Name","value":"WorkloadJobChanges"},"variableDefinitions":[{"kind":"VariableDefinition","variable":{"kind":"Variable","name":{"kind":"Name","value":"after"}},"type":{"kind":"NamedType","name":{"kind":"Name","value":"String"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"workloadJobChanges"},"arguments":[{"kind":"Argument","name":{"kind":"Name","value":"after"},"value":{"kind":"Variable","name":{"kind":"Name","value":"after"}}}],"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"InlineFragment","typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"WorkloadJobEvent"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"cursor"}},{"kind":"Field","name":{"kind":"Name","value":"node"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"id"}},{"kind":"Field","name":{"kind":"Name","value":"name"}},{"kind":"Field","name":{"kind":"Name","value":"kind"}},{"kind":"Field","name":{"kind":"Name","value":"state"}},{"kind":"Field","name":{"kind":"Name","value":"failure"}},{"kind":"Field","name":{"kind":"Name","value":"charge"},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"FragmentSpread","name":{"kind":"Name","value":"Amount"}}]}},{"kind":"Field","name":{"kind":"Name","value":"endedAt"}}]}}]}},{"kind":"InlineFragment","typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"StreamGap"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"cursor"}},{"kind":"Field","name":{"kind":"Name","value":"reason"}},{"kind":"Field","name":{"kind":"Name","value":"missed"}}]}},{"kind":"InlineFragment","typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"StreamCheckpoint"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"cursor"}},{"kind":"Field","name":{"kind":"Name","value":"serverTime"}}]}}]}}]}},{"kind":"FragmentDefinition","name":{"kind":"Name","value":"Amount"},"typeCondition":{"kind":"NamedType","name":{"kind":"Name","value":"Money"}},"selectionSet":{"kind":"SelectionSet","selections":[{"kind":"Field","name":{"kind":"Name","value":"amount"}},{"kind":"Field","name":{"kind":"Name","value":"currency"}}]}}]} as unknown as DocumentNode<WorkloadJobChangesSubscription, WorkloadJobChangesSubscriptionVariables>;

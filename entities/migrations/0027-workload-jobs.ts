@@ -69,7 +69,7 @@ const jobs = `
     upstream_validation_file_id text,
     upstream_job_id text,
     upstream_output_read bigint NOT NULL,
-    upstream_event_id text,
+    upstream_step integer NOT NULL,
     fixing_id uuid,
     fixing_nano_usd_per_gpu_hour bigint NOT NULL,
     rate_card_id uuid,
@@ -100,6 +100,8 @@ const jobs = `
     failures integer NOT NULL,
     failure text,
     faults jsonb NOT NULL,
+    idempotency_key text,
+    request_digest text NOT NULL,
     version integer NOT NULL,
     CONSTRAINT workload_job_kind_check CHECK (kind IN ('BATCH','FINE_TUNING')),
     CONSTRAINT workload_job_state_check CHECK (state IN ('QUEUED','SUBMITTED','RUNNING','FINALISING','SUCCEEDED','FAILED','CANCELLED','EXPIRED')),
@@ -110,6 +112,7 @@ const jobs = `
   );
   CREATE INDEX workload_job_startup ON workload_job (startup_id, id);
   CREATE INDEX workload_job_provider ON workload_job (provider_id, id);
+  CREATE UNIQUE INDEX workload_job_idempotency_key ON workload_job (startup_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
   CREATE INDEX workload_job_due ON workload_job (next_poll_at) WHERE ended_at IS NULL;
   CREATE INDEX workload_job_open ON workload_job (endpoint_id) WHERE ended_at IS NULL;
   ALTER TABLE workload_job ADD CONSTRAINT workload_job_startup_id_fkey FOREIGN KEY (startup_id) REFERENCES organisation(id);

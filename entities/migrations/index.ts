@@ -25,8 +25,8 @@ import { TestClock } from "./0023-test-clock";
 import { KeyLimits } from "./0024-key-limits";
 import { Replays } from "./0025-replays";
 import { Budgets } from "./0026-budgets";
-import { Receipts } from "./0028-receipts";
 import { WorkloadJobs } from "./0027-workload-jobs";
+import { Receipts, Receipts } from "./0028-receipts";
 
 export const migrations = [
   Accounts,

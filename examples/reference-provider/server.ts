@@ -12,6 +12,7 @@ import type { Model } from "./generation";
 import type { Generation } from "./paced";
 import { createRelayTokenVerifier } from "./relay-token";
 import { respond } from "./responses";
+import { TrainingFloor, type TrainingOptions } from "./training/floor";
 import { parseJson, Refused, readBody, sendError, sendJson } from "./wire";
 
 export interface ReferenceProviderOptions {
@@ -31,6 +32,8 @@ export interface ReferenceProviderOptions {
   pace?: boolean;
   /** False exists only for benchmarks, to tell the cost of verification from the rest. Never in production. */
   verifyTokens?: boolean;
+  /** Also takes files, batches and fine-tuning jobs, as a training endpoint does. */
+  training?: TrainingOptions;
   /** Simulation only: opens the control server on this loopback port (0: a free one). */
   controlPort?: number;
 }
@@ -56,6 +59,8 @@ export interface ReferenceProvider {
   numbers(): Numbers;
   setBehaviour(behaviour: Behaviour): void;
   setAudience(audience: string): void;
+  /** Where its jobs are; undefined unless it trains. */
+  training: TrainingFloor | undefined;
   /** Lets requests end for `graceMs`, then cuts them. */
   close(graceMs?: number): Promise<void>;
 }
@@ -91,9 +96,11 @@ export async function startReferenceProvider(options: ReferenceProviderOptions):
     numbers: () => ({ ...provider.numbers }),
     setBehaviour: (behaviour) => provider.setBehaviour(behaviour),
     setAudience: (audience) => provider.setAudience(audience),
+    training: provider.training,
     async close(graceMs = 0) {
       const closed = once(server, "close");
       server.close();
+      provider.training?.close();
       control?.close();
       control?.closeAllConnections();
       const timer = setTimeout(() => server.closeAllConnections(), graceMs);
@@ -116,6 +123,7 @@ class Provider {
     promptTokens: 0,
     completionTokens: 0,
   };
+  readonly training: TrainingFloor | undefined;
   private readonly models: ReadonlyMap<string, Model>;
   private readonly verify: ReturnType<typeof createRelayTokenVerifier> | undefined;
   private readonly pace: boolean;
@@ -125,6 +133,7 @@ class Provider {
     this.verify = options.verifyTokens === false ? undefined : createRelayTokenVerifier(options);
     this.pace = options.pace ?? true;
     this.audience = options.audience;
+    this.training = options.training && new TrainingFloor(this.models, options.training);
   }
 
   setBehaviour(behaviour: Behaviour): void {
@@ -152,10 +161,22 @@ class Provider {
       if (route === "POST /v1/completions") return generate(complete);
       if (route === "POST /v1/responses") return generate(respond);
       if (route === "POST /v1/embeddings") return this.embeddings(parseJson(body), response);
+      if (this.train(request, body, response)) return;
       throw new Refused(404, "unknown_route", `${route} is not served here.`);
     } catch (error) {
       sendError(response, error);
     }
+  }
+
+  /** False: no route of a training endpoint, or this is none. */
+  private train(request: IncomingMessage, body: Buffer, response: ServerResponse): boolean {
+    const { pathname: path, searchParams: query } = new URL(request.url ?? "/", "https://provider");
+    const { method = "GET", headers } = request;
+    const answer = this.training?.serve({ method, path, query, headers, body });
+    if (answer === undefined) return false;
+    if (Buffer.isBuffer(answer)) response.writeHead(200, { "content-length": answer.length }).end(answer);
+    else sendJson(response, 200, answer);
+    return true;
   }
 
   private listModels(response: ServerResponse): void {

@@ -1,7 +1,7 @@
 /** Bodies in, JSON and OpenAI-shaped errors out. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-const BODY_BYTES_MAX = 32 * 1024 * 1024;
+const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
 /** A refusal: HTTP status, a stable code, a sentence for the log of whoever called. */
 export class Refused extends Error {

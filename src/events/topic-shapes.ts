@@ -76,6 +76,7 @@ export const durableShapes: { readonly [T in DurableTopic]: z.ZodType<DurableTop
   "coverage.alert.closed": z.object({ alertId: z.string() }),
   "block.changed": z.object({ blockId: z.string() }),
   "budget.alert.raised": z.object({ alertId: z.string() }),
+  "workload.changed": z.object({ jobId: z.string() }),
   "payout.changed": z.object({ payoutId: z.string(), change: payoutChange }),
   "payout.account.changed": z.object({
     accountId: z.string(),

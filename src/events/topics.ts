@@ -18,6 +18,8 @@ export interface DurableTopics {
   "block.changed": { blockId: string };
   /** A budget was spent up to one of its thresholds; written by the ledger, in the commit that charges. */
   "budget.alert.raised": { alertId: string };
+  /** A batch or fine-tuning job was admitted, moved on, was charged for a stage, or ended. */
+  "workload.changed": { jobId: string };
 }
 
 /** Published after the fact on the bus; a lost one is made good by the next. */

@@ -53,7 +53,10 @@ export async function voidStage(tx: EntityManager, holdId: string, at: Date): Pr
 
 /** Its expiry is no balance: it says when the sweep may take it. Errors: SETTLEMENT_REFUSED. */
 export async function prolongHold(tx: EntityManager, holdId: string, until: Date): Promise<void> {
-  const [, touched] = await tx.query("UPDATE hold SET expires_at = $2 WHERE id = $1 AND state = 'HELD'", [holdId, until]);
+  const [, touched] = await tx.query("UPDATE hold SET expires_at = $2 WHERE id = $1 AND state = 'HELD'", [
+    holdId,
+    until,
+  ]);
   if (touched !== 1) throw lost();
 }
 

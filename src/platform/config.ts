@@ -7,6 +7,8 @@ import { parseRedisUrl } from "./redis-url";
 const port = z.coerce.number().int().min(0).max(65535);
 const flag = z.enum(["true", "false"]).transform((text) => text === "true");
 const ms = z.coerce.number().int().min(1).max(3_600_000);
+/** For what may take days. */
+const longMs = z.coerce.number().int().min(1).max(2_592_000_000);
 const bytes = z.coerce
   .number()
   .int()
@@ -94,6 +96,13 @@ export const environmentSchema = z.object({
   UPSTREAM_TOKEN_TIMEOUT_MS: z.coerce.number().int().min(0).max(10_000).default(100),
   UPSTREAM_IDLE_TIMEOUT_MS: ms.default(60_000),
   UPSTREAM_TOTAL_TIMEOUT_MS: ms.default(600_000),
+  WORKLOAD_FILE_LIMIT_BYTES: bytes.default(33_554_432),
+  WORKLOAD_STORAGE_LIMIT_BYTES: z.coerce.number().int().min(1024).max(Number.MAX_SAFE_INTEGER).default(1_073_741_824),
+  WORKLOAD_FILE_RETENTION_DAYS: z.coerce.number().int().min(1).max(3_650).default(30),
+  WORKLOAD_POLL_INTERVAL_MS: ms.default(5_000),
+  WORKLOAD_SILENCE_MS: longMs.default(1_800_000),
+  WORKLOAD_STALL_MS: longMs.default(21_600_000),
+  WORKLOAD_TRAINING_MAX_MS: longMs.default(259_200_000),
   SLA_PROBE_INTERVAL_MS: ms.default(15_000),
   SLA_EVALUATION_INTERVAL_MS: ms.default(5_000),
   DRAIN_GRACE_MS: ms.default(10_000),
@@ -171,6 +180,19 @@ export interface Config {
     readonly tokenTimeoutMs: number;
     readonly idleTimeoutMs: number;
     readonly totalTimeoutMs: number;
+  };
+  /** Files, batches and fine-tuning jobs. */
+  readonly workloads: {
+    readonly fileLimitBytes: number;
+    /** All files of one startup together. */
+    readonly storageLimitBytes: number;
+    readonly retentionMs: number;
+    readonly pollIntervalMs: number;
+    /** How long a job's provider may be out of reach, and how long a job may stand still, before it is declared failed. */
+    readonly silenceMs: number;
+    readonly stallMs: number;
+    /** How long a fine-tuning job may take. */
+    readonly trainingMaxMs: number;
   };
   readonly sla: { readonly probeIntervalMs: number; readonly evaluationIntervalMs: number };
   readonly drainGraceMs: number;
@@ -327,6 +349,15 @@ function freeze(env: Environment): Config {
       tokenTimeoutMs: env.UPSTREAM_TOKEN_TIMEOUT_MS,
       idleTimeoutMs: env.UPSTREAM_IDLE_TIMEOUT_MS,
       totalTimeoutMs: env.UPSTREAM_TOTAL_TIMEOUT_MS,
+    }),
+    workloads: Object.freeze({
+      fileLimitBytes: env.WORKLOAD_FILE_LIMIT_BYTES,
+      storageLimitBytes: env.WORKLOAD_STORAGE_LIMIT_BYTES,
+      retentionMs: env.WORKLOAD_FILE_RETENTION_DAYS * 86_400_000,
+      pollIntervalMs: env.WORKLOAD_POLL_INTERVAL_MS,
+      silenceMs: env.WORKLOAD_SILENCE_MS,
+      stallMs: env.WORKLOAD_STALL_MS,
+      trainingMaxMs: env.WORKLOAD_TRAINING_MAX_MS,
     }),
     sla: Object.freeze({
       probeIntervalMs: env.SLA_PROBE_INTERVAL_MS,

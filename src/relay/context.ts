@@ -12,6 +12,7 @@ import type { RedisLink } from "../platform/redis";
 import type { Routing } from "../routing/routing";
 import type { Sla } from "../sla/sla";
 import type { Upstreams } from "../upstreams/upstreams";
+import type { Workloads } from "../workloads/workloads";
 import type { AdmissionMetrics } from "./admission-metrics";
 import type { KeepAliveIntervals } from "./keep-alive";
 import type { AllowanceStore } from "./limits/allowance-store";
@@ -31,6 +32,7 @@ export interface RelayDependencies {
   readonly receipts: Receipts;
   readonly routing: Routing;
   readonly sla: Sla;
+  readonly workloads: Workloads;
   readonly upstreams: Upstreams;
   readonly bus: EventBus;
   readonly clock: Clock;

@@ -13,6 +13,7 @@ import { embeddings } from "./operations/embeddings";
 import type { Operation } from "./operations/operation";
 import { responses } from "./operations/responses";
 import { receiptBody } from "./receipts";
+import { workloadRoutes } from "./workloads/workload-routes";
 
 export type Route = (
   relay: RelayContext,
@@ -52,6 +53,7 @@ export const routes: Readonly<Record<string, Methods>> = {
   [completions.path]: inference(completions),
   [embeddings.path]: inference(embeddings),
   [responses.path]: inference(responses),
+  ...workloadRoutes,
 };
 
 const whole = new Map(Object.entries(routes).filter(([path]) => !path.includes("{")));

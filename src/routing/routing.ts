@@ -96,16 +96,26 @@ export class Routing {
 
   /** Reads the supply again: on `supply.changed`, and each few seconds because windows open and close by the clock alone. */
   async refresh(): Promise<void> {
-    const { db, capacity, pricing, clock } = this.dependencies;
+    this.supply = await readSupply(this.dependencies.db, await this.terms(), this.live);
+    // Pauses end by the clock alone.
+    if (this.queue.depth > 0) for (const endpointId of this.live.keys()) this.queue.handOver(endpointId);
+  }
+
+  /** What training endpoints offer of a model, fit or not: read anew each time, because jobs are rare and long. */
+  async trainingRoutes(model: string): Promise<readonly Route[]> {
+    const supply = await readSupply(this.dependencies.db, await this.terms(), new Map(), "TRAINING");
+    return supply.byModel.get(model) ?? [];
+  }
+
+  private async terms() {
+    const { capacity, pricing, clock } = this.dependencies;
     const at = clock.now();
     const [windows, fixings, cardOf] = await Promise.all([
       capacity.activeWindows(at),
       pricing.latestFixings(),
       pricing.rateCards.choose(at),
     ]);
-    this.supply = await readSupply(db, { windows, fixings, cardOf, at }, this.live);
-    // Pauses end by the clock alone.
-    if (this.queue.depth > 0) for (const endpointId of this.live.keys()) this.queue.handOver(endpointId);
+    return { windows, fixings, cardOf, at };
   }
 
   /** Everything that offers the model, fit or not; undefined when nobody does. */

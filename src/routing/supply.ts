@@ -1,7 +1,7 @@
 /** What routing knows of the supply: every offering with its endpoint, capacity now and price terms, read in one go. */
 import type { CapacityWindow, CapacityWindow as CapacityWindowTable } from "../../entities/capacity-window";
 import type { Fixing } from "../../entities/fixing";
-import type { SlaTierCode } from "../../schema/enums";
+import type { EndpointKind, SlaTierCode } from "../../schema/enums";
 import { inMaintenance, listedGpus } from "../capacity/window-rules";
 import type { Database } from "../platform/database";
 import type { Quote } from "../pricing/quote";
@@ -56,7 +56,7 @@ const offerings = {
                 e.id AS endpoint_id, e.provider_id, e.base_url, e.ca_pem, e.accelerator, e.region, e.zone, e.gpu_count, e.slots,
                 e.sla_tier, e.state AS endpoint_state
            FROM offering o JOIN endpoint e ON e.id = o.endpoint_id
-          WHERE o.state <> 'WITHDRAWN' AND e.state <> 'RETIRED' AND e.kind = 'INFERENCE'
+          WHERE o.state <> 'WITHDRAWN' AND e.state <> 'RETIRED' AND e.kind = $1
           ORDER BY o.id`,
 };
 
@@ -70,8 +70,9 @@ export async function readSupply(
     at: Date;
   },
   live: Map<string, LiveState>,
+  kind: EndpointKind = "INFERENCE",
 ): Promise<Supply> {
-  const rows = await db.query<OfferingRow>(offerings, []);
+  const rows = await db.query<OfferingRow>(offerings, [kind]);
   const fixings = new Map(terms.fixings.map((fixing) => [`${fixing.accelerator}|${fixing.region}`, fixing]));
   const routes = rows.map((row) => routeOf(row, fixings.get(`${row.accelerator}|${row.region}`), terms, live));
   const byModel = new Map<string, Route[]>();

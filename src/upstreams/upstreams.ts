@@ -25,13 +25,17 @@ export interface UpstreamAttempt {
   readonly startupId: string;
   readonly requestId: string;
   readonly attempt: number;
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   /** Below the base URL, e.g. `/v1/chat/completions`. */
   readonly path: string;
   readonly body: Buffer | null;
   /** `bodySha256` of the body, where somebody has hashed it already. */
   readonly bodySha256?: string;
   readonly accept: string;
+  /** Of the body; JSON when left out. */
+  readonly contentType?: string;
+  /** By which the provider knows a repeat of what makes something. */
+  readonly idempotencyKey?: string;
 }
 
 export interface UpstreamHandler {
@@ -172,7 +176,8 @@ export class Upstreams {
       accept: attempt.accept,
       "accept-encoding": "identity",
       "user-agent": "exergy-relay",
-      ...(attempt.body === null ? {} : { "content-type": "application/json" }),
+      ...(attempt.body === null ? {} : { "content-type": attempt.contentType ?? "application/json" }),
+      ...(attempt.idempotencyKey === undefined ? {} : { "idempotency-key": attempt.idempotencyKey }),
     };
   }
 

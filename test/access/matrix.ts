@@ -118,6 +118,8 @@ const ownedBy: Readonly<Record<Exclude<ThingName, keyof Personal>, OrganisationK
   candidacy: "PROVIDER",
   startup: "STARTUP",
   usage: "STARTUP",
+  job: "STARTUP",
+  hosted: "PROVIDER",
   decision: "STARTUP",
   lot: "STARTUP",
   partner: "CAPITAL_PARTNER",

@@ -75,6 +75,7 @@ export const queries: Readonly<Record<string, Row | readonly Row[]>> = {
   fixings: wordless,
   flaggedUsage: filter(["providerId", "provider"], ["endpointId", "endpoint"]),
   flaggedUsageCounts: { args: () => ({ period: "2026-01" }) },
+  hostedJobs: filter(["providerId", "provider"], ["endpointId", "endpoint"]),
   ledgerAccounts: [filter(["organisationId", "provider"]), filter(["facilityId", "facility"])],
   ledgerBalance: { args: (id) => ({ accountId: id("account") }) },
   ledgerEntries: { args: (id) => ({ accountId: id("account") }) },
@@ -112,6 +113,7 @@ export const queries: Readonly<Record<string, Row | readonly Row[]>> = {
   // With all that hangs on each, fifty would cost more than one operation may.
   statements: { args: (id) => ({ first: 20, filter: { providerId: id("provider") } }) },
   usage: filter(["startupId", "startup"]),
+  workloadJobs: filter(["startupId", "startup"]),
   viewer: none,
 };
 
@@ -324,6 +326,7 @@ export const subscriptions: Readonly<Record<string, Row>> = {
   quotes: wordless,
   slaBreaches: none,
   statementChanges: none,
+  workloadJobChanges: none,
   utilization: { args: (id) => ({ endpointId: id("endpoint"), providerId: id("provider") }) },
 };
 

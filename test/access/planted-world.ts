@@ -13,7 +13,7 @@ import { encodeId, type NodeType } from "../../schema/node";
 import type { Database } from "../../src/platform/database";
 import { newId } from "../../src/platform/ids";
 import { openApi, type Party, type TestApi, uuidOf } from "../api/an-api";
-import { aDecision, aUsage } from "../api/records";
+import { aDecision, aJob, aUsage } from "../api/records";
 import { anEndpoint, anOffering } from "../catalog/an-endpoint";
 import { aRelayToken, signAs } from "../payouts/a-relay-token";
 import { plantPayout, plantPayouts } from "../payouts/planted";
@@ -34,6 +34,8 @@ export const thingTypes = {
   delivery: "Delivery",
   candidacy: "RoutingCandidacy",
   usage: "Usage",
+  job: "WorkloadJob",
+  hosted: "HostedJob",
   decision: "RoutingDecision",
   lot: "CreditLot",
   drawdown: "Drawdown",
@@ -461,7 +463,11 @@ async function plantTraffic(
   plant(both, [at.provider.name], things.delivery, things.candidacy, `0.000${figures.accrualNano}`);
   plant(both, [], things.flagged);
   plant([], [at.provider.name], secondsOf(figures.soldNanos));
-  return things;
+  const job = await aJob(api, served);
+  plant(both, both, job);
+  plant(both, [at.startup.name], encodeId("WorkloadJob", job));
+  plant(both, [at.provider.name], encodeId("HostedJob", job));
+  return { ...things, job: encodeId("WorkloadJob", job), hosted: encodeId("HostedJob", job) };
 }
 
 const secondsOf = (nanos: string): string => `${nanos.slice(0, -9)}.${nanos.slice(-9)}`;

@@ -34,6 +34,9 @@ const systemTables = [
   "migration",
   "outbox_epoch",
   "transfer",
+  "workload_answer",
+  "workload_checkpoint",
+  "workload_event",
 ];
 
 let created: TestDatabase;
@@ -283,6 +286,8 @@ describe("the ledger, for a request,", () => {
             () => query("SELECT * FROM ledger_place_holds('{}')"),
             () => query("SELECT * FROM ledger_resolve_holds('{}')"),
             () => query("SELECT * FROM ledger_capture('{}')"),
+            () => query("SELECT metering_stage('{}')"),
+            () => query("SELECT ledger_carry_hold(gen_random_uuid(), gen_random_uuid(), now())"),
             () => query("SELECT * FROM ledger_open_lots($1, NULL, NULL, now())", [ours.startup]),
             () => query("SELECT * FROM lease_sweep()"),
             () => query("SELECT * FROM lease_recall($1, NULL, NULL)", [ours.startup]),

@@ -55,6 +55,11 @@ export const parties: Readonly<Record<string, readonly PartyKind[]>> = {
   entry: ["startup"],
   usage_record: ["startup", "provider"],
   routing_decision: ["startup", "provider"],
+  workload_file: ["startup"],
+  workload_file_chunk: ["startup"],
+  workload_file_line: ["startup"],
+  workload_job: ["startup", "provider"],
+  workload_capture: ["startup", "provider"],
   outbox_event: ["provider"],
 };
 
@@ -68,6 +73,8 @@ export const keyOf = (table: string): string =>
     budget_period: "budget_id",
     servicing_fee: "facility_id",
     credit_use: "facility_id",
+    workload_file_chunk: "file_id",
+    workload_file_line: "file_id",
   })[table] ?? "id";
 
 export async function aMarket(db: Database): Promise<Market> {
@@ -463,6 +470,45 @@ export async function aMarket(db: Database): Promise<Market> {
     candidate_count: 1,
     decided_at: at,
   });
+  const file = await put("workload_file", {
+    startup_id: startup,
+    purpose: "BATCH",
+    filename: "f",
+    bytes: 1,
+    chunk_count: 1,
+    line_count: 1,
+    faults: [],
+    created_at: at,
+  });
+  await put("workload_file_chunk", { file_id: file, number: 0, content: bytes() });
+  const asked = { custom_id: "c", url: "u", model: "m", prompt_bytes: 1, choices: 1 };
+  await put("workload_file_line", { file_id: file, line: 1, ...asked });
+  const nothing = [
+    "line_count answered_count error_count upstream_output_read upstream_step fixing_nano_usd_per_gpu_hour prefill_tokens_per_gpu_second",
+    "decode_tokens_per_gpu_second gpu_count max_output_tokens prompt_tokens_bound completion_tokens_bound prompt_tokens",
+    "completion_tokens held_nano_credit captured_nano_credit stage_count failures",
+  ].flatMap((names) => names.split(" "));
+  const job = await put("workload_job", {
+    ...Object.fromEntries(nothing.map((name) => [name, 0])),
+    startup_id: startup,
+    api_key_id: key,
+    kind: "BATCH",
+    state: "RUNNING",
+    model: "m",
+    terms: {},
+    input_file_id: file,
+    provider_id: provider,
+    endpoint_id: endpoint,
+    usage_bounded: false,
+    uncaptured: false,
+    created_at: at,
+    ends_by: at,
+    next_poll_at: at,
+    faults: [],
+    request_digest: "",
+    version: 1,
+  });
+  await put("workload_capture", { job_id: job, stage: 1, charge_nano_credit: 0, captured_at: at });
   await put("outbox_event", { topic: "sla.breach.opened", organisation_id: provider, payload: {}, created_at: at });
   return { provider, startup, partner, facility, drawdown, endpoint, rows };
 }

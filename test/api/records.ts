@@ -1,6 +1,8 @@
 /** Rows that the relay leaves behind: a usage record and a routing decision, written as its group commit would. */
 import { RoutingDecision } from "../../entities/routing-decision";
 import { UsageRecord } from "../../entities/usage-record";
+import { WorkloadFile } from "../../entities/workload-file";
+import { WorkloadJob } from "../../entities/workload-job";
 import { newId } from "../../src/platform/ids";
 import { type TestApi, uuidOf } from "./an-api";
 
@@ -75,6 +77,67 @@ export async function aDecision(
     ],
     candidateCount: 2,
     decidedAt: new Date("2026-01-15T12:00:00Z"),
+  });
+  return id;
+}
+
+/** A batch that runs at the endpoint. */
+export async function aJob({ db }: TestApi, served: Served): Promise<string> {
+  const [id, inputFileId, at] = [newId(), newId(), new Date("2026-01-15T12:00:00Z")];
+  const startupId = uuidOf(served.startup);
+  await db.source.getRepository(WorkloadFile).insert({
+    id: inputFileId,
+    startupId,
+    purpose: "BATCH",
+    filename: "input.jsonl",
+    bytes: 10n,
+    chunkCount: 0,
+    lineCount: 1,
+    digest: null,
+    faults: [],
+    createdAt: at,
+    expiresAt: null,
+    deletedAt: null,
+  });
+  await db.source.getRepository(WorkloadJob).insert({
+    id,
+    startupId,
+    apiKeyId: newId(),
+    kind: "BATCH",
+    state: "SUCCEEDED",
+    model: served.model ?? "llama-3.1-8b",
+    terms: { metadata: null, url: "/v1/chat/completions", completionWindow: "24h" },
+    inputFileId,
+    lineCount: 1,
+    answeredCount: 0,
+    errorCount: 1,
+    providerId: uuidOf(served.provider),
+    endpointId: uuidOf(served.endpoint),
+    offeringId: served.offering ? uuidOf(served.offering) : null,
+    upstreamOutputRead: 0n,
+    upstreamStep: 0,
+    fixingNanoUsdPerGpuHour: 1n,
+    prefillTokensPerGpuSecond: 1,
+    decodeTokensPerGpuSecond: 1,
+    gpuCount: 1,
+    maxOutputTokens: 1,
+    promptTokensBound: 1n,
+    completionTokensBound: 1n,
+    promptTokens: 0n,
+    completionTokens: 0n,
+    heldNanoCredit: 0n,
+    capturedNanoCredit: 0n,
+    stageCount: 0,
+    usageBounded: false,
+    uncaptured: false,
+    createdAt: at,
+    endedAt: at,
+    endsBy: at,
+    nextPollAt: at,
+    failures: 0,
+    faults: [],
+    requestDigest: "",
+    version: 1,
   });
   return id;
 }

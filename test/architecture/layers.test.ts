@@ -22,6 +22,7 @@ const ranks: Readonly<Record<string, number>> = {
   services: 2,
   routing: 3,
   payouts: 3,
+  workloads: 3,
   statements: 4,
   funding: 4,
   metering: 4,

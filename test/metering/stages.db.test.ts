@@ -72,8 +72,7 @@ test("a transaction that is rolled back leaves the hold as it was", async () => 
 test("a stage that was booked is not booked again", async () => {
   const first = await aHold(200_000n);
   const [usage, nextHoldId] = [reportedUsage(80), newRequestId()];
-  const stage = () =>
-    transaction(world.db, (tx) => world.metering.settleStage(tx, { ...first, usage }, nextHoldId));
+  const stage = () => transaction(world.db, (tx) => world.metering.settleStage(tx, { ...first, usage }, nextHoldId));
   const settled = await stage();
   expect(await stage()).toEqual(settled);
   expect(await balance(first.startupId)).toMatchObject({ heldNanoCredit: 125_000n, spentNanoCredit: 75_000n });
@@ -81,9 +80,10 @@ test("a stage that was booked is not booked again", async () => {
 
 test("credit that was blocked while a job runs does not uncover what is left of it", async () => {
   const first = await aHold(200_000n);
-  await world.db.source.query("UPDATE ledger_account SET frozen = 1 WHERE kind = 'WALLET_LOT' AND organisation_id = $1", [
-    first.startupId,
-  ]);
+  await world.db.source.query(
+    "UPDATE ledger_account SET frozen = 1 WHERE kind = 'WALLET_LOT' AND organisation_id = $1",
+    [first.startupId],
+  );
   const usage = reportedUsage(80);
   const nextHoldId = newRequestId();
   await transaction(world.db, (tx) => world.metering.settleStage(tx, { ...first, usage }, nextHoldId));
@@ -113,7 +113,12 @@ test("however a hold is cut into stages, they come to no more than it, and nothi
       for (const [index, wanted] of stages.entries()) {
         if (hold.left === 0n) break;
         const next = index === stages.length - 1 ? null : newRequestId();
-        const part = { ...first, requestId: hold.id, heldNanoCredit: hold.left, usage: reportedUsage(tokensFor(wanted)) };
+        const part = {
+          ...first,
+          requestId: hold.id,
+          heldNanoCredit: hold.left,
+          usage: reportedUsage(tokensFor(wanted)),
+        };
         const settled = await transaction(world.db, (tx) => world.metering.settleStage(tx, part, next));
         charged += settled.chargedNanoCredit;
         expect((await balance(first.startupId)).heldNanoCredit).toBe(settled.carriedNanoCredit);

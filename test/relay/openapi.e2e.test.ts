@@ -34,6 +34,8 @@ const operations = Object.entries(paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
 );
 const ours: Readonly<Record<string, object>> = openApiDocument.components.headers;
+/** Those of files and jobs need a file and a job: `test/workloads/openapi.e2e.test.ts` goes through them. */
+const small = operations.filter(({ operation }) => !["Files", "Jobs"].includes(operation.tags[0]!));
 const inference = operations.filter(({ operation }) => operation.tags.includes("Inference"));
 const ajv = new Ajv({ strict: false, allErrors: true }).addSchema(openApiDocument, "doc");
 const pointer = (...keys: readonly string[]) =>
@@ -116,7 +118,7 @@ describe("the document", () => {
 });
 
 describe("the server", () => {
-  it.each(operations)("answers $method $path as it is described", async (its) => {
+  it.each(small)("answers $method $path as it is described", async (its) => {
     expect((await ask(its, its.operation.requestBody && { ...example(its), model: MODEL })).code).toBeNull();
   });
 

@@ -148,6 +148,11 @@ export class RelayWorld {
     return this.secrets.identity;
   }
 
+  /** For processes of their own. */
+  get databaseUrl(): string {
+    return this.database.url;
+  }
+
   get relay(): WorldRelay {
     return this.relays[0]!;
   }

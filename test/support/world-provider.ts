@@ -14,6 +14,9 @@ export const MODEL = "acme/chat-8b";
 
 export interface ProviderSpec {
   model?: string;
+  /** It trains, when told to: nothing moves before `work` is called. */
+  kind?: "INFERENCE" | "TRAINING";
+  gpuCount?: number;
   accelerator?: string;
   region?: string;
   slots?: number;
@@ -108,6 +111,7 @@ function startReference(
     jwks: identity.jwks as NonNullable<ReferenceProviderOptions["jwks"]>,
     models: [{ id: model, contextLength, decodeTokensPerSecond: tokensPerSecond ?? 1e6, timeToFirstTokenMs: 0 }],
     pace: tokensPerSecond !== undefined,
+    ...(spec.kind === "TRAINING" ? { training: { unitMs: null } } : {}),
     verifyTokens,
   });
 }
@@ -121,12 +125,12 @@ async function onboard(
   const { model = MODEL, contextLength = 8_192, maxOutputTokens = 4_096, slots = 512, listedGpus = 8 } = its.spec;
   const endpoint = await catalog.registerEndpoint(viewer, {
     name: "endpoint",
-    kind: "INFERENCE",
+    kind: its.spec.kind ?? "INFERENCE",
     tenancy: "SHARED",
     baseUrl: its.baseUrl,
     caPem: its.caPem,
     ...its.place,
-    gpuCount: 8,
+    gpuCount: its.spec.gpuCount ?? 8,
     slots,
     slaTier: "STANDARD",
   });

@@ -4,6 +4,7 @@ import { headers } from "./headers";
 import { inferencePaths, inferenceSchemas } from "./inference-paths";
 import { modelPaths, modelSchemas, serverPaths } from "./model-paths";
 import { receiptPaths, receiptSchemas } from "./receipt-paths";
+import { workloadPaths, workloadSchemas } from "./workload-paths";
 
 export const openApiDocument = {
   openapi: "3.1.0",
@@ -21,15 +22,20 @@ export const openApiDocument = {
     { name: "Inference", description: "Workloads, charged to the key's organisation." },
     { name: "Models", description: "What can be asked for, and what it costs at most." },
     { name: "Receipts", description: "What a request was charged, signed." },
+    { name: "Files", description: "What jobs read and what they wrote." },
+    {
+      name: "Jobs",
+      description: "Batches and fine-tuning at training endpoints, each under a hold until it has ended.",
+    },
     { name: "Server", description: "For whoever watches or reads this server; no key needed." },
   ],
-  paths: { ...inferencePaths, ...modelPaths, ...receiptPaths, ...serverPaths },
+  paths: { ...inferencePaths, ...modelPaths, ...receiptPaths, ...workloadPaths, ...serverPaths },
   components: {
     securitySchemes: {
       key: { type: "http", scheme: "bearer", description: "A startup's API key with the scope INFER: `exg_…`." },
     },
     headers,
-    schemas: { ...inferenceSchemas, ...modelSchemas, ...receiptSchemas, Error: errorSchema },
+    schemas: { ...inferenceSchemas, ...modelSchemas, ...receiptSchemas, ...workloadSchemas, Error: errorSchema },
   },
 } as const;
 
