@@ -26,7 +26,7 @@ import { KeyLimits } from "./0024-key-limits";
 import { Replays } from "./0025-replays";
 import { Budgets } from "./0026-budgets";
 import { WorkloadJobs } from "./0027-workload-jobs";
-import { Receipts, Receipts } from "./0028-receipts";
+import { Receipts } from "./0028-receipts";
 
 export const migrations = [
   Accounts,
@@ -53,8 +53,8 @@ export const migrations = [
   Payouts,
   TestClock,
   KeyLimits,
-  Budgets,
   Replays,
-  Receipts,
+  Budgets,
   WorkloadJobs,
+  Receipts,
 ] as const;
