@@ -4,13 +4,14 @@ import { openSecrets } from "../src/platform/secrets";
 import { openRelayIdentity } from "../src/upstreams/identity";
 import { configOrExit } from "./environment";
 import { startFailure } from "./start-failure";
-import { openPepper, openSealingKey } from "./store";
+import { openAnswerKey, openPepper, openSealingKey } from "./store";
 
 async function main(): Promise<void> {
   const config = configOrExit();
   try {
     await openPepper(config);
     await openSealingKey(config);
+    await openAnswerKey(config);
     await openRelayIdentity(await openSecrets(config.secretsDirectory), systemClock.nowMs());
     console.log(`The secrets are in ${config.secretsDirectory}. Back them up: they cannot be made again.`);
   } catch (error) {

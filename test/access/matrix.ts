@@ -163,6 +163,14 @@ export function leaksIn(answer: unknown, { sees }: Pick<Asker, "sees">, { marker
 /** Every row of every table, as text. */
 export type Digest = ReadonlyMap<string, ReadonlySet<string>>;
 
+/** Changes with every transaction that wrote something, also one that was rolled back: while it stands still, so do all rows. */
+export async function lastWriteOf({ api }: PlantedWorld): Promise<string> {
+  const [row]: { last: string }[] = await api.db.source.query(
+    "SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS last",
+  );
+  return row!.last;
+}
+
 export async function digestOf({ api }: PlantedWorld): Promise<Digest> {
   const { source } = api.db;
   const tables: { name: string }[] = await source.query(

@@ -104,7 +104,7 @@ export const queries: Readonly<Record<string, Row | readonly Row[]>> = {
   routingCandidacies: none,
   routingDecision: { args: (id) => ({ by: { id: id("decision") } }) },
   routingDecisions: filter(["startupId", "startup"]),
-  routingLosses: filter(["providerId", "provider"]),
+  routingLosses: { ...filter(["providerId", "provider"]), wordless: true },
   sessions: filter(["organisationId", "organisation"]),
   slaBreaches: filter(["providerId", "provider"], ["endpointId", "endpoint"]),
   slaTiers: wordless,

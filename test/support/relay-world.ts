@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import OpenAI, { type ClientOptions } from "openai";
 import { Agent, fetch as undiciFetch } from "undici";
-import { openPepper, openSealingKey } from "../../bin/store";
+import { openAnswerKey, openPepper, openSealingKey } from "../../bin/store";
 import type { ApiKeyScope, OrganisationKind } from "../../schema/enums";
 import type { Viewer } from "../../src/accounts/viewer";
 import { MemoryBus } from "../../src/events/event-bus";
@@ -95,6 +95,7 @@ export async function openRelayWorld(options: WorldOptions = {}): Promise<RelayW
   const keys = {
     pepper: config === null ? randomBytes(32) : await openPepper(config),
     sealingKey: config === null ? randomBytes(32) : await openSealingKey(config),
+    answerKey: config === null ? randomBytes(32) : await openAnswerKey(config),
   };
   const world = new RelayWorld(db, database, { identity, ...keys }, options);
   await world.open();
@@ -124,9 +125,6 @@ export class RelayWorld {
   private readonly models = new Set<string>();
   private facilityId!: string;
   private partner!: Viewer;
-  private readonly pepper = randomBytes(32);
-  private readonly sealingKey = randomBytes(32);
-  private readonly answerKey = randomBytes(32);
   private sharedBus: MemoryBus | null = null;
   private readonly agent = new Agent({ keepAliveTimeout: 1_000 });
   private readonly log: Log;
@@ -138,7 +136,9 @@ export class RelayWorld {
   constructor(
     readonly db: Database,
     readonly database: { url: string; drop(): Promise<void> },
-    private readonly secrets: { identity: RelayIdentity; pepper: Buffer; sealingKey: Buffer },
+    private readonly secrets: Readonly<Record<"pepper" | "sealingKey" | "answerKey", Buffer>> & {
+      identity: RelayIdentity;
+    },
     private readonly options: WorldOptions,
   ) {
     this.log = createLog({ level: options.logLevel ?? "warn", write: (line) => void this.logged.push(line) });
@@ -146,11 +146,6 @@ export class RelayWorld {
 
   get identity(): RelayIdentity {
     return this.secrets.identity;
-  }
-
-  /** For processes of their own. */
-  get databaseUrl(): string {
-    return this.database.url;
   }
 
   get relay(): WorldRelay {
@@ -346,10 +341,6 @@ export class RelayWorld {
         clock: this.clock,
         log: this.log,
         ...this.secrets,
-        identity: this.identity,
-        pepper: this.pepper,
-        sealingKey: this.sealingKey,
-        answerKey: this.answerKey,
         publicUrl: ISSUER,
         egress,
       },

@@ -26,7 +26,7 @@ afterAll(async () => {
 async function startWorker(): Promise<ChildProcess> {
   const { signingKey, ...identity } = workload.world.identity;
   const options: WorkerOptions = {
-    databaseUrl: workload.world.databaseUrl,
+    databaseUrl: workload.world.database.url,
     issuer: "https://exergy.example",
     identity,
     signingKeyPem: signingKey.export({ type: "pkcs8", format: "pem" }).toString(),

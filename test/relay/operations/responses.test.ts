@@ -265,7 +265,9 @@ describe("any event", () => {
       texts.map((text) => Buffer.from(text).subarray(0, -3)),
     );
     fc.assert(
-      fc.property(bytes, (piece) => {
+      fc.property(bytes, (any) => {
+        // A return without its line feed is refused before any event is read.
+        const piece = Buffer.from(any).filter((byte) => byte !== 0x0d);
         const event = Buffer.concat([Buffer.from('data: {"response":'), piece, Buffer.from("\n\n")]);
         for (const { bytes: read } of new SseScanner(responses.stream.readData).push(event)) {
           responses.stream.rename(read, name);
