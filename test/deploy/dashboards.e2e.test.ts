@@ -10,7 +10,7 @@ import { until } from "../support/leftovers";
 import { send } from "../support/raw-request";
 import { startRedis, type TestRedis } from "../support/redis";
 import { ISSUER, openRelayWorld, type RelayWorld } from "../support/relay-world";
-import { completion, delta, httpAnswer, streamHead } from "../support/scripted-provider";
+import { completion, delta, httpAnswer, type ScriptedRequest, streamHead } from "../support/scripted-provider";
 
 jest.setTimeout(120_000);
 
@@ -91,7 +91,11 @@ beforeAll(async () => {
   mkdirSync(home);
   redis = await startRedis();
   const secretsDirectory = join(home, "secrets");
-  world = await openRelayWorld({ relays: 0, providers: [{ model: "acme/m", scripted: true }], secretsDirectory });
+  const providers = [
+    { model: "acme/m", scripted: true },
+    { model: "acme/narrow", scripted: true, slots: 1 },
+  ];
+  world = await openRelayWorld({ relays: 0, providers, secretsDirectory });
   program = new Program("start", {
     directory: home,
     environment: {
@@ -109,6 +113,7 @@ beforeAll(async () => {
   const [, api] = /"graphql":"([^"]+)\/graphql"/.exec(program.stdout)!;
   const [, relay] = /"relay":"([^"]+)\/v1"/.exec(program.stdout)!;
   await traffic(relay!);
+  await crowd(relay!, `${api}/metrics`);
   await fetch(`${api}/graphql`, { method: "POST", body: "{}" });
   await until(
     "the worker to have looked at everything",
@@ -126,21 +131,48 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
-/** One answer, one stream, one failure: so that what is labelled by them has series. */
+const bodyFor = (model: string, stream: boolean) => ({
+  ...{ model, stream, max_tokens: 10 },
+  messages: [{ role: "user", content: "Well?" }],
+});
+
+/** One answer, one stream, one failure, one repeat, one too many: so that what is labelled by them has series. */
 async function traffic(relay: string): Promise<void> {
   const startup = await world.addStartup();
   const { scripted } = world.providers[0]!;
-  const ask = (stream: boolean) => {
-    const messages = [{ role: "user", content: "Well?" }];
-    const body = { model: "acme/m", messages, max_tokens: 10, stream };
-    return send(relay, { secret: startup.secret, body }).answer;
-  };
+  const ask = (stream: boolean, more: { headers?: Record<string, string>; secret?: string } = {}) =>
+    send(relay, { secret: startup.secret, body: bodyFor("acme/m", stream), ...more }).answer;
   scripted.play(({ socket }) => void socket.write(httpAnswer("200 OK", completion("Well."))));
   expect((await ask(false)).status).toBe(200);
+  for (const _ of [1, 2]) expect((await ask(false, { headers: { "idempotency-key": "once" } })).status).toBe(200);
+  const { secret } = await world.services.accounts.createApiKey(world.operator, {
+    ...{ organisationId: startup.id, name: "limited", scopes: ["INFER"] },
+    limits: { requestsPerMinute: 1 },
+  });
+  const statuses = await Promise.all([1, 2, 3, 4].map(async () => (await ask(false, { secret })).status));
+  expect(statuses).toContain(429);
   scripted.play(({ socket }) => void socket.end(`${streamHead}${delta("Well.")}data: [DONE]\n\n`));
   expect((await ask(true)).text).toContain("[DONE]");
   scripted.play(({ socket }) => void socket.write(httpAnswer("500 No", "{}")));
   expect((await ask(false)).status).toBe(502);
+}
+
+/** More than a provider with one slot can serve: each process has one line for it. */
+async function crowd(relay: string, metrics: string): Promise<void> {
+  const { secret } = await world.addStartup();
+  const { scripted } = world.providers[1]!;
+  const answer = ({ socket }: ScriptedRequest) => void socket.write(httpAnswer("200 OK", completion("Well.")));
+  const held: ScriptedRequest[] = [];
+  scripted.play((request) => void held.push(request));
+  const asked = Array.from({ length: 5 }, () => send(relay, { secret, body: bodyFor("acme/narrow", false) }).answer);
+  await until(
+    "some of them to wait",
+    async () => /^exergy_relay_queue_depth\S* [1-9]/m.test(await (await fetch(metrics)).text()),
+    20_000,
+  );
+  scripted.play(answer);
+  held.forEach(answer);
+  await Promise.all(asked);
 }
 
 async function learn(url: string): Promise<void> {
