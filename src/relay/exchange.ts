@@ -2,12 +2,10 @@
 import type { ServerResponse } from "node:http";
 import type { RoutingAttempt } from "../../entities/routing-decision";
 import type { RoutingOutcome, UsageOutcome } from "../../schema/enums";
-import { formatNano } from "../money/nano";
 import { DomainError } from "../platform/errors";
 import type { Route } from "../routing/routing";
 import { bodySha256 } from "../upstreams/relay-token";
 import type { Admission } from "./admission";
-import { type AnswerFacts, COST_HEADER, streamHeaders, wholeHeaders } from "./answer-headers";
 import { BufferedAnswer, StreamAnswer } from "./answers";
 import { type AttemptEnd, attemptTimeouts, runAttempt } from "./attempt";
 import type { RelayContext } from "./context";
@@ -17,13 +15,12 @@ import { KeepAlive, keepAliveIntervals } from "./keep-alive";
 import { ModelName } from "./model-name";
 import type { Observation, Outcome } from "./observation";
 import type { InferenceRequest } from "./operations/operation";
+import { brokeOff, type RelayAnswer, Reply } from "./reply";
 import { RoutesOfRequest } from "./routes-of-request";
 import { operationNotServed } from "./served-operations";
 import type { Turn, TurnEnd } from "./turn";
 
 const ATTEMPTS_MAX = 3;
-
-type RelayAnswer = StreamAnswer | BufferedAnswer;
 
 interface ExchangeOptions {
   readonly request: InferenceRequest;
@@ -40,12 +37,11 @@ interface ExchangeOptions {
 export class Exchange {
   private readonly attempts: RoutingAttempt[] = [];
   private readonly routes: RoutesOfRequest;
+  private readonly reply: Reply;
   private lastFailure: AttemptEnd | null = null;
   private ttftMs: number | null = null;
   /** SHA-256 of what the last attempt was sent. */
   private upstreamHash = "";
-  /** Null until it is known. */
-  private costNanoCredit: bigint | null = null;
   private end: TurnEnd = "FAILED";
 
   constructor(
@@ -53,6 +49,7 @@ export class Exchange {
     private readonly options: ExchangeOptions,
   ) {
     this.routes = new RoutesOfRequest(relay, options.admission, options.turn.client);
+    this.reply = new Reply(relay.metering, options);
   }
 
   async run(): Promise<TurnEnd> {
@@ -60,7 +57,7 @@ export class Exchange {
     this.relay.retryBudget.requestBegan();
     const { request, turn } = this.options;
     const { keepAlive = keepAliveIntervals } = this.relay;
-    const comments = request.stream ? new KeepAlive(turn.client, keepAlive, () => this.open()) : null;
+    const comments = request.stream ? new KeepAlive(turn.client, keepAlive, () => this.reply.open()) : null;
     try {
       await this.serve();
     } finally {
@@ -101,6 +98,7 @@ export class Exchange {
     const result = resultOf(end);
     this.options.seen.attempts.push({ result, beganMs, endedMs });
     this.attempts.push({ endpointId: route.endpointId, result, durationMs: Math.round(endedMs - beganMs) });
+    this.reply.attempts = number;
     if (end.kind === "FAILED" || end.kind === "CUT") {
       routing.failed(route, end.failure, end.kind === "FAILED" ? end.retryAfterMs : undefined);
       this.relay.metrics.attemptFailures.inc({ cause: end.failure });
@@ -185,18 +183,10 @@ export class Exchange {
       onCommit: () => {
         // What earlier attempts took is the marketplace's time, not this provider's.
         this.ttftMs = Math.round(performance.now() - beganMs);
-        this.open();
+        this.reply.open();
       },
       onContent: () => this.relay.metrics.content(seen),
     });
-  }
-
-  /** The head of a stream; a comment in a long silence may have brought it before the first content. */
-  private open(): void {
-    const { admission, response, turn } = this.options;
-    if (turn.client.begun) return;
-    admission.permit.allowance.headersTo(response);
-    turn.client.begin(200, streamHeaders(this.facts(this.attempts.length + 1)));
   }
 
   private upstreamBody(route: Route): Buffer {
@@ -210,30 +200,21 @@ export class Exchange {
 
   /** The record is committed before the client can see that the answer is whole. */
   private async complete(route: Route, answer: RelayAnswer): Promise<void> {
-    const { admission, response, turn } = this.options;
-    turn.whole();
+    this.options.turn.whole();
     try {
       await this.settle(route, answer, "COMPLETED");
     } catch (error) {
-      this.fail(asDomainError(error), answer);
+      this.reply.fail(asDomainError(error), answer);
       return this.finish("FAILED", route, "unsettled");
     }
     this.end = "ANSWERED";
-    if (answer instanceof StreamAnswer) {
-      answer.finish();
-      turn.client.end(null, this.trailers());
-    } else {
-      const { body } = answer;
-      admission.permit.allowance.headersTo(response);
-      turn.client.begin(200, wholeHeaders(this.facts(), body.length, this.costNanoCredit));
-      turn.client.end(body);
-    }
+    this.reply.complete(answer);
     this.finish(this.attempts.length > 1 ? "REROUTED" : "SERVED", route, "completed");
   }
 
   private async cut(route: Route, answer: RelayAnswer): Promise<void> {
     await this.settle(route, answer, "PARTIAL").catch((error: unknown) => this.logUnsettled(error));
-    this.fail(brokeOff(), answer);
+    this.reply.fail(brokeOff(), answer);
     this.finish("FAILED", route, "cut");
   }
 
@@ -250,7 +231,7 @@ export class Exchange {
       "BAD_USER_INPUT",
       `The model's server refused the request as invalid (status ${status}). Check its parameters.`,
     );
-    this.fail(error);
+    this.reply.fail(error);
     this.finish("FAILED", null, "rejected");
   }
 
@@ -258,7 +239,7 @@ export class Exchange {
     await this.release();
     if (this.options.turn.client.gone) return this.finish("ABORTED", null, "aborted_early");
     const error = this.noAnswer();
-    this.fail(error);
+    this.reply.fail(error);
     const unserved = error.code === "PROVIDERS_BUSY" ? "providers_busy" : "no_route";
     this.finish("FAILED", null, this.attempts.length === 0 ? unserved : "failed");
   }
@@ -287,7 +268,7 @@ export class Exchange {
       const evidence = { requestId: admission.requestId, endpointId: route.endpointId };
       this.relay.log.warn(evidence, "reported usage is outside what the relay saw");
     }
-    await this.store(answer, outcome).catch(async (error: unknown) => {
+    await this.reply.store(answer, outcome).catch(async (error: unknown) => {
       // What is not stored is not settled.
       await this.release().catch(() => undefined);
       throw error;
@@ -297,7 +278,7 @@ export class Exchange {
     const { promptTokens, completionTokens } = delivery.usage;
     try {
       const { gpuNanos, chargedNanoCredit } = await this.relay.metering.settle(delivery);
-      this.costNanoCredit = chargedNanoCredit;
+      this.reply.costNanoCredit = chargedNanoCredit;
       seen.settleMs = performance.now() - settlingMs;
       seen.promptTokens = promptTokens;
       seen.completionTokens = completionTokens;
@@ -311,55 +292,14 @@ export class Exchange {
     }
   }
 
-  /** What a repeat of the request is to be answered, where it has a key: on record before anything is charged. */
-  private async store(answer: RelayAnswer, outcome: UsageOutcome): Promise<void> {
-    const { admission, turn } = this.options;
-    if (turn.store === null) return;
-    if (answer instanceof BufferedAnswer) {
-      const head = { status: 200, headers: wholeHeaders(this.facts(), answer.body.length, null) };
-      return turn.store({ head, bytes: answer.body }, admission.leaseId);
-    }
-    const error = outcome === "PARTIAL" ? brokeOff() : abandoned();
-    const bytes = outcome === "COMPLETED" ? answer.last : this.errorEvent(error, answer);
-    await turn.store({ head: null, bytes }, admission.leaseId);
-  }
-
   private async release(): Promise<void> {
     const { admission, turn } = this.options;
     // Whoever asks and leaves, again and again, makes work: a request it was.
     if (turn.client.gone) admission.permit.abandon();
     else admission.permit.giveBack();
     await this.relay.metering.release(admission.requestId, admission.startupId, admission);
-    this.costNanoCredit = 0n;
+    this.reply.costNanoCredit = 0n;
     await turn.free();
-  }
-
-  /** Once a stream has begun, with whatever, its status is gone: the error is its last event. */
-  private fail(error: DomainError, answer?: RelayAnswer): void {
-    const { admission, request, response, turn } = this.options;
-    admission.permit.allowance.headersTo(response);
-    if (!request.stream || !turn.client.begun) return turn.client.fail(admission.requestId, error);
-    turn.client.end(this.errorEvent(error, answer), this.trailers());
-  }
-
-  private errorEvent(error: DomainError, answer?: RelayAnswer): Buffer {
-    const failed = answer instanceof StreamAnswer ? answer.failedEvent : null;
-    const events = answer instanceof StreamAnswer && answer.committed ? answer.events : 0;
-    return failed ?? Buffer.from(this.options.request.operation.stream.errorEvent(error, events));
-  }
-
-  private facts(attempts = this.attempts.length): AnswerFacts {
-    const { admission } = this.options;
-    return {
-      requestId: admission.requestId,
-      attempts,
-      heldNanoCredit: admission.heldNanoCredit,
-      creditLeftNanoCredit: this.relay.metering.creditLeft(admission),
-    };
-  }
-
-  private trailers() {
-    return this.costNanoCredit === null ? null : { [COST_HEADER]: formatNano(this.costNanoCredit) };
   }
 
   private logUnsettled(error: unknown): void {
@@ -404,15 +344,6 @@ export class Exchange {
     });
   }
 }
-
-const brokeOff = () =>
-  new DomainError("UPSTREAM_TRUNCATED", "The provider's answer broke off. What was delivered is charged.");
-
-const abandoned = () =>
-  new DomainError(
-    "ANSWER_ABANDONED",
-    "The client of the first request with this key left here. What was delivered is charged; use a new key to have it answered whole.",
-  );
 
 function resultOf(end: AttemptEnd): string {
   switch (end.kind) {
