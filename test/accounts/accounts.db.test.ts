@@ -47,6 +47,7 @@ test("a created key authenticates as its organisation, with its scopes and no ot
     sessionId: null,
     expiresAt: null,
     persistedOnly: false,
+    limits: { requestsPerMinute: null, tokensPerMinute: null, concurrentRequests: null },
   });
   expect(
     await refusal(
