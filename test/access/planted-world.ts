@@ -112,10 +112,10 @@ const REGION = "eu-north";
 /** Both draw at it. */
 const MULTIPLIER = "1.35";
 
-/** Amounts that appear nowhere else: figures leak as names do. */
+/** Amounts that appear nowhere else, not even among the seconds of an instant: figures leak as names do. */
 const figures = {
-  near: { drawn: "17.31", issued: "23.3685", chargeNano: 1_234_567n, accrualNano: 765_413n, soldNanos: "1928374655" },
-  far: { drawn: "29.77", issued: "40.1895", chargeNano: 2_345_671n, accrualNano: 876_529n, soldNanos: "5647382911" },
+  near: { drawn: "117.31", issued: "158.3685", chargeNano: 1_234_567n, accrualNano: 765_413n, soldNanos: "1928374655" },
+  far: { drawn: "129.77", issued: "175.1895", chargeNano: 2_345_671n, accrualNano: 876_529n, soldNanos: "5647382911" },
 } as const;
 type Figures = (typeof figures)[keyof typeof figures];
 

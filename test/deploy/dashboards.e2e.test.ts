@@ -107,6 +107,7 @@ beforeAll(async () => {
       SECRETS_DIR: secretsDirectory,
       PUBLIC_URL: ISSUER,
       ALLOW_LOOPBACK_UPSTREAMS: "true",
+      UPSTREAM_CONNECT_TIMEOUT_MS: "30000",
     },
   });
   await program.says("Exergy is up");

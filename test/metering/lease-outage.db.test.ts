@@ -105,7 +105,7 @@ test("a tranche that was granted unheard, for longer than a request would wait, 
   // More than the queue tries by itself: then the same tranche is asked for anew.
   proxy.loseAnswersTo(COMMIT, 8);
   await expect(lessee.hold(startupId, PRICE)).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
-  await until("the tranche", () => lessee.metering.leaseFigures.freeNanoCredit > 0n);
+  await until("the tranche", () => lessee.metering.leaseFigures.freeNanoCredit > 0n, 20_000);
   expect(await lessee.leases()).toMatchObject([{ balance: lessee.metering.leaseFigures.freeNanoCredit }]);
 });
 

@@ -37,6 +37,8 @@ beforeAll(async () => {
       RELAY_PORT: "0",
       PUBLIC_URL: ISSUER,
       ALLOW_LOOPBACK_UPSTREAMS: "true",
+      // A hundred handshakes at once, with a provider in the process of the test: a second is little.
+      UPSTREAM_CONNECT_TIMEOUT_MS: "30000",
       DRAIN_GRACE_MS: String(PATIENCE_MS),
       LOG_LEVEL: "info",
     },
