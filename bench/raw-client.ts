@@ -115,10 +115,13 @@ export class RawClient {
         if (bytes.length < 2) return 0;
         this.part = "CHUNK_SIZE";
         return 2;
-      case "TRAILER":
-        if (bytes.length < 2) return 0;
-        this.end(this.status === 200);
-        return 2;
+      case "TRAILER": {
+        // The relay tells what a stream cost in a line of its own; the empty one ends them.
+        const end = bytes.indexOf(LINE_END);
+        if (end === -1) return 0;
+        if (end === 0) this.end(this.status === 200);
+        return end + 2;
+      }
     }
   }
 

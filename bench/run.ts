@@ -1,4 +1,5 @@
 /** `npm run bench -- <name> [--quick]`; relay also takes the names of its rows (bench/relay.ts) and `--peers`; live also takes `fan-out`, `idle`, `stalled` and `--minutes <n>` for the last. */
+import "reflect-metadata";
 import { benchGraphql } from "./graphql";
 import { benchLedger } from "./ledger";
 import { benchLive } from "./live";
