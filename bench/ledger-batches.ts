@@ -1,14 +1,18 @@
 /** The ledger's own statement, bare: batches of captures on leases, one after the other on one connection. */
 import { Client } from "pg";
+import { type CommitItem, commitArguments, commitText } from "../src/metering/commit-arguments";
+import type { CaptureItem, GrantItem } from "../src/metering/commit-items";
 import { newRequestId } from "../src/metering/request-id";
 import { usageMembers } from "../src/metering/usage-members";
 import { newId } from "../src/platform/ids";
 import { type Committed, price } from "./ledger-naive";
 import { delivery, type LedgerWorld } from "./ledger-world";
 
-const statement = { name: "bench-commit", text: "SELECT metering_commit($1) AS answer" };
+const statement = { name: "bench-commit", text: commitText };
 const LEASE_TTL_MS = 3_600_000;
 const LEASE_NANO_CREDIT = 40_000n * 1_000_000_000n;
+
+type Batch = ReturnType<typeof commitArguments>;
 
 interface Answer {
   readonly captures: readonly { readonly code: string }[];
@@ -57,52 +61,56 @@ export class BareLedger {
   private async borrow(): Promise<void> {
     const { startupIds, purpose } = this.world;
     const instance = newId();
-    const grants = startupIds.map((startupId) => ({
-      id: newRequestId(),
-      leaseId: newId(),
-      startupId,
-      instance,
-      accelerators: purpose.accelerators,
-      workload: purpose.workload,
-      amount: LEASE_NANO_CREDIT.toString(),
-      sharePpm: 50_000,
-      minimum: "1",
-      ttlMs: LEASE_TTL_MS,
-      at: new Date(),
-    }));
-    const answer = await this.send(JSON.stringify({ grants }));
+    const grants = startupIds.map(
+      (startupId): GrantItem => ({
+        id: newRequestId(),
+        leaseId: newId(),
+        startupId,
+        instance,
+        accelerators: purpose.accelerators,
+        workload: purpose.workload,
+        amount: LEASE_NANO_CREDIT.toString(),
+        sharePpm: 50_000,
+        minimum: "1",
+        ttlMs: LEASE_TTL_MS,
+        at: new Date(),
+        budgetIds: [],
+        budgetEpoch: 0,
+      }),
+    );
+    const answer = await this.send(commitArguments(grants.map((content) => ({ kind: "grants", content }))));
     if (!answer.grants.every(({ code }) => code === "GRANTED")) throw new Error("the bench was lent nothing");
     this.leases.push(...grants.map(({ leaseId: id, startupId }) => ({ id, startupId })));
   }
 
-  private batch(size: number): string {
+  private batch(size: number): Batch {
     const at = new Date();
-    const items = Array.from({ length: size }, (_, index) => {
-      const nr = this.nr++;
-      const { id: leaseId, startupId } = this.leases[nr % this.leases.length]!;
-      const delivered = delivery(this.world, { requestId: newRequestId(), startupId, leaseId, nr });
-      const { charge, accrual, ...priced } = price(delivered);
-      return {
-        capture: {
-          id: delivered.requestId,
-          startupId,
-          leaseId,
-          rateCardId: delivered.quote.card.id,
-          held: delivered.heldNanoCredit.toString(),
-          at,
-          charge: charge.toString(),
-          accrual: accrual.toString(),
-          providerId: delivered.providerId,
-          period: at.toISOString().slice(0, 7),
-        },
-        usage: { ord: index + 1, ...usageMembers(delivered, priced) },
-      };
-    });
-    return JSON.stringify({ captures: items.map(({ capture }) => capture), usages: items.map(({ usage }) => usage) });
+    return commitArguments(Array.from({ length: size }, () => this.capture(at)));
   }
 
-  private async send(batch: string): Promise<Answer> {
-    const { rows } = await this.connection.query<{ answer: Answer }>({ ...statement, values: [batch] });
+  private capture(at: Date): CommitItem {
+    const nr = this.nr++;
+    const { id: leaseId, startupId } = this.leases[nr % this.leases.length]!;
+    const delivered = delivery(this.world, { requestId: newRequestId(), startupId, leaseId, nr });
+    const { charge, accrual, ...priced } = price(delivered);
+    const content: CaptureItem = {
+      id: delivered.requestId,
+      startupId,
+      leaseId,
+      rateCardId: delivered.quote.card.id,
+      held: delivered.heldNanoCredit.toString(),
+      at,
+      charge: charge.toString(),
+      accrual: accrual.toString(),
+      providerId: delivered.providerId,
+      period: at.toISOString().slice(0, 7),
+      usage: usageMembers(delivered, priced),
+    };
+    return { kind: "captures", content };
+  }
+
+  private async send(batch: Batch): Promise<Answer> {
+    const { rows } = await this.connection.query<{ answer: Answer }>({ ...statement, values: batch });
     return rows[0]!.answer;
   }
 }

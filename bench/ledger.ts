@@ -29,7 +29,7 @@ const full: Setting = {
   floodMs: 15_000,
   streamMs: 8_000,
   warmHolds: 200_000,
-  coldHolds: 2_000,
+  coldHolds: 1_000,
 };
 const quick: Setting = {
   naiveMs: 1_500,
@@ -74,6 +74,9 @@ export async function benchLedger(args: readonly string[]): Promise<void> {
   }
 }
 
+/** The table comes when all is measured: until then, where it is. */
+const step = (what: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${what}`);
+
 /** A ledger that forgets is fast. Errors: when a commit would be answered before it is on disk. */
 async function requireDurable(url: string): Promise<string> {
   const names = ["fsync", "synchronous_commit", "full_page_writes"];
@@ -104,6 +107,7 @@ async function onServer<Result>(url: string, work: (client: Client) => Promise<R
 }
 
 async function benchNaive(url: string, { naiveMs }: Setting): Promise<Row[]> {
+  step("one by one");
   const world = await openLedgerWorld(url, STARTUPS);
   const ledger = new NaiveLedger(world);
   await ledger.open(new Date().toISOString().slice(0, 7));
@@ -121,6 +125,7 @@ async function benchNaive(url: string, { naiveMs }: Setting): Promise<Row[]> {
 }
 
 async function benchBatches(url: string, { batchesMs }: Setting): Promise<Row[]> {
+  step("bare batches");
   const world = await openLedgerWorld(url, STARTUPS);
   const ledger = await BareLedger.open(world, url);
   let booked = (await ledger.run({ batch: 64, durationMs: WARM_UP_MS })).captures;
@@ -148,19 +153,24 @@ async function benchMetering(url: string, setting: Setting) {
   const other = await anotherRelay(world, url);
   const relays = [metering, other.metering];
   const end = keepAlive(relays);
+  step("metering: warm-up and flood");
   const warmUp = await flood(loaded, metering, { inFlight: IN_FLIGHT, durationMs: WARM_UP_MS });
   const peak = await flood(loaded, metering, { inFlight: IN_FLIGHT, durationMs: setting.floodMs });
   const halfPeak = Math.round(peak.captures / peak.seconds / 2);
   const half = await stream(loaded, metering, { perSecond: halfPeak, durationMs: setting.streamMs });
+  step("holds");
   const warm = await warmHolds(loaded, metering, setting.warmHolds);
   const cold = await coldHolds(loaded, metering, setting.coldHolds);
+  step("holds under budgets");
   const keys = await giveBudgets(loaded);
   const warmUnderBudgets = await warmHolds(loaded, metering, setting.warmHolds, keys);
   const coldUnderBudgets = await coldHolds(loaded, metering, setting.coldHolds, keys);
   const quiet = world.startupIds.slice(STARTUPS, STARTUPS + BLOCKS);
+  step("blocks");
   const blocks = await timeBlocks(world, relays, quiet);
   const underLoad = await blocksUnderLoad(world, loaded, relays, Math.round(halfPeak / 2));
   end();
+  step("checking the books");
   const all = [warmUp, peak, half, underLoad.traffic];
   await checkBooks(
     world,

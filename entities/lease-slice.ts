@@ -4,7 +4,7 @@ import { Nano, Ref } from "./columns";
 
 @Entity("lease_slice")
 @Check("lease_slice_balance_check", "balance_nano_credit >= 0")
-@Index("lease_slice_lot", ["lotAccountId"], { where: "balance_nano_credit > 0" })
+@Index("lease_slice_lot", ["lotAccountId"])
 export class LeaseSlice {
   @Ref("Lease", { primary: true }) leaseId!: string;
   /** Where the lot's leased credit is kept, for all leases together. */

@@ -2,7 +2,6 @@
 import type { MigrationInterface, QueryRunner } from "typeorm";
 import { ownedBy, ownedThrough, rowPolicies, systemOnly, TENANT, TENANT_ROLE } from "../row-policies";
 import { budgetActFunctions } from "./ledger-sql/budget-acts";
-import { budgetCommit, budgetTypes } from "./ledger-sql/budget-commit";
 import { budgetFunctions } from "./ledger-sql/budgets";
 
 const projects = `
@@ -151,9 +150,7 @@ export class Budgets implements MigrationInterface {
       budgets,
       ...policies,
       keysInProjects(schema),
-      budgetTypes,
       ...budgetFunctions,
-      budgetCommit,
       ...budgetActFunctions(schema),
     ];
     for (const statement of statements) await runner.query(statement);

@@ -17,9 +17,12 @@ export class Receipts implements MigrationInterface {
   }
 }
 
-/** As in 0017, and the two hashes. */
+/**
+ * The usage records of what was just charged, in the commit that charges it. The card is that of whoever delivered: the hold was
+ * reckoned with that of whoever was to.
+ */
 const record = `
-  CREATE OR REPLACE FUNCTION metering_record(items settled_request[], usages json) RETURNS void
+  CREATE FUNCTION metering_record(items settled_request[], usages json) RETURNS void
   LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
   #variable_conflict use_column
   BEGIN
@@ -39,7 +42,8 @@ const record = `
            outcome text, "promptTokens" integer, "completionTokens" integer, "usageBounded" boolean, "claimedPromptTokens" bigint,
            "claimedCompletionTokens" bigint, "gpuNanos" bigint, "accrualSharePpm" bigint, attempts integer, streamed boolean,
            "ttftMs" integer, "durationMs" integer, "requestHash" text, "upstreamHash" text) ON u.ord = s.ord;
-  END $$;`;
+  END $$;
+  REVOKE EXECUTE ON FUNCTION metering_record(settled_request[], json) FROM PUBLIC;`;
 
 /**
  * Of several own endpoints that were looked at, the one that came closest counts. What others earned with the request is not

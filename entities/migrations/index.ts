@@ -27,6 +27,7 @@ import { Replays } from "./0025-replays";
 import { Budgets } from "./0026-budgets";
 import { WorkloadJobs } from "./0027-workload-jobs";
 import { Receipts } from "./0028-receipts";
+import { PlainCaptures } from "./0029-plain-captures";
 
 export const migrations = [
   Accounts,
@@ -57,4 +58,5 @@ export const migrations = [
   Budgets,
   WorkloadJobs,
   Receipts,
+  PlainCaptures,
 ] as const;

@@ -1,6 +1,7 @@
 /** Feeds holds, settlements and lease acts to the ledger in group commits, and repeats a commit whose fate is unknown. */
 import type { Queryable } from "../platform/database";
 import { GroupCommit } from "../platform/group-commit";
+import { type CommitItem, commitArguments, commitText } from "./commit-arguments";
 import {
   type CaptureItem,
   type CaptureResult,
@@ -17,13 +18,10 @@ import {
   type ResolutionResult,
   type ReturnItem,
   type ReturnResult,
-  type UsageMembers,
 } from "./commit-items";
 import { ANSWER_TIMEOUT_MS, outlast, PATIENCE_MS, unavailable } from "./outage";
 
-interface Item {
-  readonly kind: ItemKind;
-  readonly content: CommitItems[ItemKind];
+interface Item extends CommitItem {
   readonly submittedMs: number;
 }
 type Result = CommitResults[ItemKind];
@@ -36,7 +34,7 @@ const REFUSE_HOLDS_AFTER_MS = 200;
 
 const statement = {
   name: "metering-commit",
-  text: "SELECT metering_commit($1) AS answer",
+  text: commitText,
   query_timeout: ANSWER_TIMEOUT_MS,
 };
 
@@ -123,10 +121,12 @@ export class SettlementQueue {
   /** Every id in the batch was made by the caller, so repeating a batch that did commit changes nothing and answers the same. */
   private async send(items: readonly Item[]): Promise<Result[]> {
     const turns = inLeaseOrder(items);
-    const { batch, startupIds } = batchOf(turns);
+    const startupIds = turns.flatMap(({ kind, content }) =>
+      kind === "holds" ? [(content as HoldItem).startupId] : [],
+    );
     const untilMs = Math.max(...items.map((item) => item.submittedMs)) + PATIENCE_MS;
     const rows = await outlast(
-      () => this.db.query<{ answer: CommitAnswer }>(statement, [batch]),
+      () => this.db.query<{ answer: CommitAnswer }>(statement, commitArguments(turns)),
       untilMs,
       () => {
         this.lastLossMs = performance.now();
@@ -153,43 +153,6 @@ function inLeaseOrder(items: readonly Item[]): readonly Item[] {
   const acts = items.filter(({ kind }) => kind === "returns" || kind === "grants");
   acts.sort((a, b) => (leaseIdOf(a) < leaseIdOf(b) ? -1 : 1));
   return [...items.filter(({ kind }) => kind !== "returns" && kind !== "grants"), ...acts];
-}
-
-/** The statement's argument, and whose the holds in it are. */
-function batchOf(items: readonly Item[]): { batch: string; startupIds: string[] } {
-  const contents: Record<ItemKind, unknown[]> = { resolutions: [], captures: [], returns: [], grants: [], holds: [] };
-  const usages: Record<"resolutions" | "captures", [index: number, usage: UsageMembers][]> = {
-    resolutions: [],
-    captures: [],
-  };
-  const startupIds: string[] = [];
-  for (const { kind, content } of items) {
-    if (kind === "holds") startupIds.push((content as HoldItem).startupId);
-    if (kind === "resolutions" || kind === "captures") {
-      const { usage } = content as ResolutionItem | CaptureItem;
-      if (usage !== undefined) usages[kind].push([contents[kind].length, usage]);
-      contents[kind].push(
-        kind === "captures" ? bareCapture(content as CaptureItem) : bareResolution(content as ResolutionItem),
-      );
-    } else contents[kind].push(content);
-  }
-  // They are numbered from 1, resolutions first.
-  const ordered = [
-    ...usages.resolutions.map(([index, usage]) => ({ ord: index + 1, ...usage })),
-    ...usages.captures.map(([index, usage]) => ({ ord: contents.resolutions.length + index + 1, ...usage })),
-  ];
-  return { batch: JSON.stringify({ ...contents, usages: ordered }), startupIds };
-}
-
-/** Member by member: a rest pattern copies by the name of each, which cost more than writing the JSON. */
-function bareCapture(item: CaptureItem): Omit<CaptureItem, "usage"> {
-  const { id, startupId, leaseId, rateCardId, held, at, charge, accrual, providerId, period } = item;
-  return { id, startupId, leaseId, rateCardId, held, at, charge, accrual, providerId, period };
-}
-
-function bareResolution(item: ResolutionItem): Record<keyof Omit<ResolutionItem, "usage">, unknown> {
-  const { holdId, resolution, at, charge, accrual, providerId, period } = item;
-  return { holdId, resolution, at, charge, accrual, providerId, period };
 }
 
 /** Data exceptions (22…) and violated constraints (23…) lie in an item; anything else would befall every half too. */

@@ -1,5 +1,7 @@
 /** Whatever is issued, leased, held, captured, returned, swept or repeated, in whatever batches: the SQL agrees with a reference in memory. */
 import fc from "fast-check";
+import { commitArguments, commitText } from "../../src/metering/commit-arguments";
+import { itemKinds } from "../../src/metering/commit-items";
 import { periodOf } from "../../src/metering/metering";
 import { mulDivHalfEven, PPM } from "../../src/money/nano";
 import { newId } from "../../src/platform/ids";
@@ -94,18 +96,15 @@ async function commit(batch: Batch): Promise<Record<string, unknown>> {
   const at = world.clock.now();
   const times = { at, placedAt: at, expiresAt: new Date(at.getTime() + 60_000), ttlMs: 600_000 };
   const rateCardId = world.quote.card.id;
-  const items = Object.entries(batch).map(([kind, list]) => [
-    kind,
-    list.map((item: object) => ({ ...item, ...times, rateCardId })),
-  ]);
-  const settlements = [...batch.resolutions, ...batch.captures];
-  const usages = settlements.map((_, index) => ({ ord: index + 1, ...aUsage }));
-  const text = JSON.stringify({ ...Object.fromEntries(items), usages }, (_, value) =>
-    typeof value === "bigint" ? `${value}` : value,
+  const items = itemKinds.flatMap((kind) =>
+    batch[kind].map((item: object) => {
+      const exact = Object.entries(item).map(([name, value]) => [name, typeof value === "bigint" ? `${value}` : value]);
+      return { kind, content: { ...Object.fromEntries(exact), ...times, rateCardId, usage: aUsage } };
+    }),
   );
   const rows = await world.db.query<{ answer: Record<string, unknown> }>(
-    { name: "model-commit", text: "SELECT metering_commit($1) AS answer" },
-    [text],
+    { name: "model-commit", text: commitText },
+    commitArguments(items),
   );
   return rows[0]!.answer;
 }

@@ -1,5 +1,14 @@
 /** SQL of migration 0026: what counts holds, leases and charges against budgets, and what a budget refuses. */
 
+/** A hold tells whose key it is for. */
+const holdTypes = `
+  DROP FUNCTION hold_requests(hold_request[]);
+  ALTER TYPE hold_request ADD ATTRIBUTE "apiKeyId" uuid;
+  CREATE FUNCTION hold_requests(items hold_request[])
+  RETURNS TABLE (id uuid, startup_id uuid, amount bigint, rate_card_id uuid, placed_at timestamptz, expires_at timestamptz,
+                 accelerators text[], workload text, api_key_id uuid, ord bigint)
+  LANGUAGE plpgsql ROWS 256 AS $$ BEGIN RETURN QUERY SELECT * FROM unnest(items) WITH ORDINALITY; END $$;`;
+
 /**
  * The only writer of a budget's counters. \`limit\` says what may be committed; \`ceiling\` is above it only where a limit was
  * lowered below what was committed already, and comes down as that is freed. A lease's capture moves its counter before the
@@ -292,6 +301,7 @@ const recall = `
   $$;`;
 
 export const budgetFunctions: string[] = [
+  holdTypes,
   count,
   periods,
   refusals,

@@ -1,4 +1,4 @@
-/** SQL of migration 0017: charging requests to a lease, and the one statement of the relay's group commit. */
+/** SQL of migration 0017: charging requests to a lease, whatever of it is left and of which lots. */
 
 const types = `
   CREATE TYPE capture_request AS (id uuid, "startupId" uuid, "leaseId" uuid, "rateCardId" uuid, held bigint, at timestamptz, charge bigint,
@@ -114,108 +114,14 @@ const capture = `
      ORDER BY i.ord;
   END $$;`;
 
-/**
- * `batch`: { resolutions, captures, usages, returns, grants, holds }, arrays of objects whose members are those of the types
- * hold_resolution, capture_request, hold_request and of the functions called; `usages`: one object per capture, whose `ord`
- * counts the resolutions from 1 and then the captures. What frees credit comes first, so that what needs credit finds it.
- * Answers an array per kind, each in order.
- */
-const commit = `
-  CREATE FUNCTION metering_commit(batch json) RETURNS json LANGUAGE plpgsql AS $$
-  DECLARE
-    b record;
-    resolution_items hold_resolution[];
-    capture_items capture_request[];
-    hold_items hold_request[];
-    settled settled_request[];
-    resolved json := '[]';
-    captured json := '[]';
-    returned json := '[]';
-    granted json := '[]';
-    placed json := '[]';
-  BEGIN
-    -- One pass over the text: reading a member out of a json value parses the whole value again each time.
-    SELECT * INTO b FROM json_to_record(batch) AS r(resolutions json, captures json, usages json, returns json, grants json, holds json);
-    resolution_items := ARRAY(SELECT json_populate_recordset(NULL::hold_resolution, coalesce(b.resolutions, '[]')));
-    capture_items := ARRAY(SELECT json_populate_recordset(NULL::capture_request, coalesce(b.captures, '[]')));
-    hold_items := ARRAY(SELECT json_populate_recordset(NULL::hold_request, coalesce(b.holds, '[]')));
-    PERFORM ledger_lock();
-    IF cardinality(resolution_items) > 0 THEN
-      SELECT json_agg(json_build_object('code', r.code, 'charged', r.charged::text, 'spread', r.spread::text, 'fresh', r.fresh) ORDER BY r.ord),
-             array_agg(ROW(r.ord, r.hold_id, r.startup_id, NULL, r.rate_card_id, r.held, r.charged, r.spread, i.accrual, i.provider_id, r.period,
-                           i.at)::settled_request) FILTER (WHERE r.fresh AND r.code = 'CAPTURED')
-        INTO resolved, settled
-        FROM ledger_resolve_holds(resolution_items) r JOIN hold_resolutions(resolution_items) i ON i.ord = r.ord;
-      PERFORM metering_record(settled, b.usages);
-    END IF;
-    IF cardinality(capture_items) > 0 THEN
-      SELECT json_agg(json_build_object('code', c.code, 'charged', c.charged::text, 'spread', c.spread::text, 'fresh', c.fresh) ORDER BY c.ord),
-             array_agg(ROW(cardinality(resolution_items) + c.ord, c.id, c.startup_id, c.lease_id, c.rate_card_id, c.held, c.charged, c.spread,
-                           c.accrual, c.provider_id, c.period, c.at)::settled_request) FILTER (WHERE c.fresh)
-        INTO captured, settled
-        FROM ledger_capture(capture_items) c;
-      PERFORM metering_record(settled, b.usages);
-    END IF;
-    IF json_array_length(coalesce(b.returns, '[]')) + json_array_length(coalesce(b.grants, '[]')) > 0 THEN
-      -- In the order in which beats and recalls lock them.
-      PERFORM 1 FROM lease l
-        WHERE l.id IN (SELECT r."leaseId" FROM json_to_recordset(b.returns) AS r("leaseId" uuid)
-                       UNION SELECT g."leaseId" FROM json_to_recordset(b.grants) AS g("leaseId" uuid))
-        ORDER BY l.id FOR UPDATE;
-    END IF;
-    IF json_array_length(coalesce(b.returns, '[]')) > 0 THEN
-      SELECT json_agg(json_build_object('code', ledger_return_lease(r.id, r."leaseId", r.amount, r.acknowledges, r.close, r.at)))
-        INTO returned
-        FROM json_to_recordset(b.returns) AS r(id uuid, "leaseId" uuid, amount bigint, acknowledges integer, close boolean, at timestamptz);
-    END IF;
-    IF json_array_length(coalesce(b.grants, '[]')) > 0 THEN
-      SELECT json_agg(json_build_object('code', g.code, 'granted', g.granted::text, 'available', g.available::text, 'usableUntil', g.usable_until))
-        INTO granted
-        FROM json_to_recordset(b.grants) AS r(id uuid, "leaseId" uuid, "startupId" uuid, instance uuid, accelerators text[], workload text,
-             amount bigint, "sharePpm" bigint, minimum bigint, "ttlMs" integer, at timestamptz),
-             LATERAL ledger_grant_lease(r.id, r."leaseId", r."startupId", r.instance, r.accelerators, r.workload, r.amount, r."sharePpm",
-                                        r.minimum, r."ttlMs", r.at) g;
-    END IF;
-    IF cardinality(hold_items) > 0 THEN
-      SELECT json_agg(json_build_object('code', p.code, 'available', p.available::text, 'leased', p.leased::text) ORDER BY p.ord)
-        INTO placed FROM ledger_place_holds(hold_items) p;
-    END IF;
-    RETURN json_build_object('resolutions', resolved, 'captures', captured, 'returns', returned, 'grants', granted, 'holds', placed);
-  END $$;`;
-
-/**
- * The usage records of what was just charged, in the commit that charges it. The card is that of whoever delivered: the hold was
- * reckoned with that of whoever was to.
- */
-const record = `
+/** What metering_record takes. */
+const settled = `
   CREATE TYPE settled_request AS (ord bigint, id uuid, startup_id uuid, lease_id uuid, rate_card_id uuid, held bigint, charged bigint,
-                                  spread bigint, accrual bigint, provider_id uuid, period text, at timestamptz);
-  CREATE FUNCTION metering_record(items settled_request[], usages json) RETURNS void
-  LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
-  #variable_conflict use_column
-  BEGIN
-    INSERT INTO usage_record (id, startup_id, api_key_id, provider_id, endpoint_id, offering_id, fixing_id, rate_card_id, lease_id, model,
-        workload, segment, accelerator, region, period, outcome, prompt_tokens, completion_tokens, usage_bounded, claimed_prompt_tokens,
-        claimed_completion_tokens, gpu_nanos, held_nano_credit, charge_nano_credit, accrual_nano_usd, spread_nano_usd, accrual_share_ppm,
-        attempts, streamed, ttft_ms, duration_ms, completed_at)
-    SELECT s.id, s.startup_id, u."apiKeyId", s.provider_id, u."endpointId", u."offeringId", u."fixingId", coalesce(u."rateCardId", s.rate_card_id),
-           s.lease_id, u.model,
-           coalesce(u.workload, 'INFERENCE'), coalesce((SELECT o.segment FROM organisation o WHERE o.id = s.startup_id), 'UNSPECIFIED'),
-           u.accelerator, u.region, s.period, u.outcome, u."promptTokens", u."completionTokens", u."usageBounded", u."claimedPromptTokens",
-           u."claimedCompletionTokens", u."gpuNanos", s.held, s.charged, s.accrual, s.spread, u."accrualSharePpm",
-           u.attempts, u.streamed, u."ttftMs", u."durationMs", s.at
-      FROM unnest(items) s
-      LEFT JOIN json_to_recordset(usages) AS u(ord bigint,
-           "apiKeyId" uuid, "endpointId" uuid, "offeringId" uuid, "fixingId" uuid, "rateCardId" uuid, model text, workload text, accelerator text, region text,
-           outcome text, "promptTokens" integer, "completionTokens" integer, "usageBounded" boolean, "claimedPromptTokens" bigint,
-           "claimedCompletionTokens" bigint, "gpuNanos" bigint, "accrualSharePpm" bigint, attempts integer, streamed boolean,
-           "ttftMs" integer, "durationMs" integer) ON u.ord = s.ord;
-  END $$;`;
+                                  spread bigint, accrual bigint, provider_id uuid, period text, at timestamptz);`;
 
 export const settlementFunctions: string[] = [
   types,
   capture,
-  record,
-  commit,
-  `REVOKE EXECUTE ON FUNCTION ledger_capture(capture_request[]), metering_record(settled_request[], json), metering_commit(json) FROM PUBLIC`,
+  settled,
+  "REVOKE EXECUTE ON FUNCTION ledger_capture(capture_request[]) FROM PUBLIC",
 ];
