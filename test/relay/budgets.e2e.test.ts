@@ -19,8 +19,6 @@ beforeAll(async () => {
   resourcesAreBack = watchResources();
   world = await openRelayWorld({
     relays: 2,
-    // A machine that is busy with other things may take its time.
-    environment: { UPSTREAM_CONNECT_TIMEOUT_MS: "60000", UPSTREAM_FIRST_BYTE_TIMEOUT_MS: "60000" },
     providers: [{}, { model: SCRIPTED, scripted: true }],
   });
   scripted = world.providers[1]!;

@@ -36,7 +36,7 @@ beforeAll(async () => {
       UPSTREAM_FIRST_BYTE_TIMEOUT_MS: "400",
       UPSTREAM_IDLE_TIMEOUT_MS: "400",
       UPSTREAM_TOTAL_TIMEOUT_MS: "4500",
-      UPSTREAM_CONNECT_TIMEOUT_MS: "300",
+      UPSTREAM_CONNECT_TIMEOUT_MS: "1000",
     },
     providers: [
       { model: SOLO },

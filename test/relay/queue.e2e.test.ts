@@ -18,7 +18,7 @@ let held: { said: string; answer: () => void }[] = [];
 beforeAll(async () => {
   resourcesAreBack = watchResources();
   world = await openRelayWorld({
-    environment: { PROVIDER_QUEUE_WAIT_MS: "2000", UPSTREAM_FIRST_BYTE_TIMEOUT_MS: "20000" },
+    environment: { PROVIDER_QUEUE_WAIT_MS: "2000" },
     providers: [{ model: NARROW, slots: SLOTS, scripted: true }],
   });
   startup = await world.addStartup();

@@ -6,7 +6,8 @@ export interface Leftover {
   count(): number | Promise<number>;
 }
 
-const PATIENCE_MS = 3_000;
+/** What comes, comes in milliseconds; on a machine that has other work it may take seconds. */
+const PATIENCE_MS = 15_000;
 const LOOK_EVERY_MS = 2;
 /** Sockets and timers that keep a process alive; one that is unref'd is none of these. */
 const resources = ["TCPSocketWrap", "TCPServerWrap", "TLSWrap", "PipeWrap", "Timeout", "Immediate"] as const;

@@ -50,6 +50,7 @@ export async function openSystem(): Promise<TestSystem> {
       DATABASE_URL: database.url,
       DATA_DIR: home,
       ALLOW_LOOPBACK_UPSTREAMS: "true",
+      UPSTREAM_CONNECT_TIMEOUT_MS: "30000",
       DRAIN_GRACE_MS: "1000",
       ...environment,
     });
