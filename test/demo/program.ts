@@ -58,6 +58,10 @@ export class Program {
     }
   }
 
+  isRunning(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
   /** Command lines of live processes that carry its title or work in its directory. */
   left(): string[] {
     return this.remains().map(({ line }) => line);
