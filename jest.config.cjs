@@ -14,6 +14,7 @@ module.exports = {
   transformIgnorePatterns: [`/node_modules/(?!(?:${transformed})/)`],
   globalSetup: "<rootDir>/test/support/global-setup.ts",
   globalTeardown: "<rootDir>/test/support/global-teardown.ts",
+  testSequencer: "<rootDir>/test/support/slow-first.cjs",
   setupFiles: ["reflect-metadata"],
   testTimeout: 30_000,
   maxWorkers: 2,
