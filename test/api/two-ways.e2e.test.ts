@@ -51,7 +51,9 @@ describe.each(["nobody", "operator", "provider", "startup", "partner"])("as %s",
     const variables = operation.variables(ids);
     const cold = await post(operation, variables, party, false);
     const answers = [];
-    for (const byApollo of [true, false, true, false]) answers.push(await post(operation, variables, party, byApollo));
+    // Its second use compiles a document: for those who come after nobody, both ways have done that.
+    for (const byApollo of name === "nobody" ? [true, false, true, false] : [true, false])
+      answers.push(await post(operation, variables, party, byApollo));
     for (const answer of answers) expect(answer).toEqual(cold);
     expect([200, 400]).toContain(cold.status);
     expect(cold.text).toContain('"throttleStatus"');
