@@ -1,7 +1,6 @@
 /** A market of processes that may be killed: a PostgreSQL of its own, Redis, relays and a worker; providers and clients in the test. */
 import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { openAnswerKey, openPepper, openSealingKey } from "../../bin/store";
 import { type SimulatedBank, startSimulatedBank } from "../../examples/simulated-bank/server";
@@ -19,6 +18,7 @@ import { createServices, type Services } from "../../src/services";
 import { createCertificateAuthority, issueServerCertificate } from "../../src/upstreams/certificates";
 import { openRelayIdentity, type RelayIdentity } from "../../src/upstreams/identity";
 import { Program } from "../demo/program";
+import { quickPlace } from "../support/quick-place";
 import { startRedis, type TestRedis } from "../support/redis";
 import { ShiftedClock } from "../support/relay-world";
 import type { PayingStartup } from "./paying-clients";
@@ -68,7 +68,7 @@ export class MoneyMarket {
   private readonly servers: EmbeddedPostgres[] = [];
   private readonly programs: Program[] = [];
   private readonly facilities = new Map<bigint, string>();
-  private readonly directory = join(tmpdir(), `exergy-chaos-${randomBytes(6).toString("hex")}`);
+  private readonly directory = join(quickPlace(), `exergy-chaos-${randomBytes(6).toString("hex")}`);
   /** Of the programs; the database is not in it, because what is cleared is whatever names it. */
   private readonly home = join(this.directory, "programs");
 

@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DemoFile } from "../../demo/demo-file";
 import { until } from "../../demo/wait";
+import { quickPlace } from "../support/quick-place";
 import { Program } from "./program";
 
 /** Three runs, one after the other, on one data directory, as a newcomer would make them. */
 jest.setTimeout(240_000);
 
 // Not made by mkdtemp, whose mode of 0700 would shut out the user that a root process runs PostgreSQL as.
-const directory = join(tmpdir(), `exergy-demo-${randomBytes(6).toString("hex")}`);
+const directory = join(quickPlace(), `exergy-demo-${randomBytes(6).toString("hex")}`);
 const data = join(directory, "data");
 const demoFile = (): DemoFile => JSON.parse(readFileSync(join(data, "demo.json"), "utf8"));
 let running: Program | undefined;

@@ -12,7 +12,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
 import {
@@ -20,6 +19,7 @@ import {
   EmbeddedPostgresError,
   startEmbeddedPostgres,
 } from "../../src/platform/embedded-postgres";
+import { quickPlace } from "../support/quick-place";
 
 let root: string;
 const running: EmbeddedPostgres[] = [];
@@ -54,7 +54,7 @@ async function expectStopped(server: EmbeddedPostgres): Promise<void> {
 }
 
 beforeEach(() => {
-  root = join(tmpdir(), `exergy-pg-${randomBytes(6).toString("hex")}`);
+  root = join(quickPlace(), `exergy-pg-${randomBytes(6).toString("hex")}`);
 });
 afterEach(async () => {
   for (const server of running.splice(0)) await server.stop();

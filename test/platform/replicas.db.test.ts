@@ -1,7 +1,6 @@
 /** Requests read from a replica that has what their tenant wrote, and from the primary as soon as there is none. */
 import { randomBytes, randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Client } from "pg";
 import { Organisation } from "../../entities/organisation";
@@ -14,9 +13,10 @@ import { newId } from "../../src/platform/ids";
 import { type Acting, actAs } from "../../src/platform/tenancy";
 import { transaction } from "../../src/platform/transaction";
 import { until } from "../support/leftovers";
+import { quickPlace } from "../support/quick-place";
 import { primarySettings, type ReplicaServer, startReplica } from "../support/replica";
 
-const root = join(tmpdir(), `exergy-replicas-${randomBytes(6).toString("hex")}`);
+const root = join(quickPlace(), `exergy-replicas-${randomBytes(6).toString("hex")}`);
 let primary: EmbeddedPostgres;
 let replica: ReplicaServer;
 let onReplica: Client;

@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Program } from "../demo/program";
+import { quickPlace } from "../support/quick-place";
 import { createTestDatabase, type TestDatabase } from "../support/template-database";
 
 jest.setTimeout(60_000);
 
-const directory = join(tmpdir(), `exergy-start-${randomBytes(6).toString("hex")}`);
+const directory = join(quickPlace(), `exergy-start-${randomBytes(6).toString("hex")}`);
 const data = join(directory, "data");
 const anyPort = { PORT: "0", RELAY_PORT: "0" };
 let database: TestDatabase;

@@ -1,21 +1,16 @@
 /** Before all tests: a PostgreSQL server (TEST_DATABASE_URL, else an embedded one in a temporary directory) and its migrated template. */
 import "reflect-metadata";
 import { randomBytes } from "node:crypto";
-import { rmSync, statfsSync } from "node:fs";
-import { freemem, tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { startEmbeddedPostgres } from "../../src/platform/embedded-postgres";
+import { quickPlace } from "./quick-place";
 import { migrateTemplate } from "./template-database";
 
 declare global {
   /** Set here for the global tear-down, which runs in the same process. */
   var stopTestServer: (() => Promise<void>) | undefined;
 }
-
-/** A database is three hundred files: made in 230 ms on a disk, in 27 in memory, and most test files have one of their own. */
-const MEMORY = "/dev/shm";
-/** What is there at once, and as much again. */
-const MEMORY_BYTES_MIN = 4 * 1024 ** 3;
 
 export default async function setUp(): Promise<void> {
   const given = process.env.TEST_DATABASE_URL;
@@ -43,13 +38,4 @@ async function startServer(): Promise<string> {
     process.once(signal, () => void stop().finally(() => process.exit(130)));
   }
   return server.url;
-}
-
-function quickPlace(): string {
-  try {
-    const { bavail, bsize } = statfsSync(MEMORY);
-    return Math.min(bavail * bsize, freemem()) >= MEMORY_BYTES_MIN ? MEMORY : tmpdir();
-  } catch {
-    return tmpdir(); // Not every system has it.
-  }
 }
