@@ -176,12 +176,18 @@ function boundedDocument(context: ValidationContext): ASTVisitor {
   };
 }
 
-/** Throws when validation has run for too long: whatever rule is slow, the next request shall not wait for it. */
+/**
+ * Throws when validation has run for too long: whatever rule is slow, the next request shall not wait for it. What is counted
+ * is our own time: the judgement is remembered, and that the machine did something else for a while is not the document's fault.
+ */
 function inTime(): ASTVisitor {
   const end = performance.now() + VALIDATION_MS_MAX;
+  const began = process.cpuUsage();
   return {
     enter() {
-      if (performance.now() > end) throw new GraphQLError("The document takes too long to validate.");
+      if (performance.now() <= end) return;
+      const { user, system } = process.cpuUsage(began);
+      if (user + system > VALIDATION_MS_MAX * 1_000) throw new GraphQLError("The document takes too long to validate.");
     },
   };
 }
