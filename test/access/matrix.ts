@@ -165,28 +165,32 @@ export type Digest = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** Changes with every transaction that wrote something, also one that was rolled back: while it stands still, so do all rows. */
 export async function lastWriteOf({ api }: PlantedWorld): Promise<string> {
-  const [row]: { last: string }[] = await api.db.source.query(
-    "SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS last",
-  );
+  const [row] = await api.db.query<{ last: string }>(lastWrite, []);
   return row!.last;
 }
 
+const lastWrite = { name: "last-write", text: "SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS last" };
+
 export async function digestOf({ api }: PlantedWorld): Promise<Digest> {
-  const { source } = api.db;
-  const tables: { name: string }[] = await source.query(
+  tables ??= await api.db.source.query(
     "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration' ORDER BY 1",
   );
-  const all = tables
+  const rows = await api.db.query<{ table: string; row: string }>({ name: "every-row", text: everyRow(tables!) }, []);
+  const digest = new Map(tables!.map(({ name }) => [name, new Set<string>()]));
+  for (const { table, row } of rows) digest.get(table)!.add(row);
+  return digest;
+}
+
+/** The same for every world. */
+let tables: readonly { name: string }[] | undefined;
+
+const everyRow = (all: readonly { name: string }[]): string =>
+  all
     .map(
       ({ name }) =>
         `SELECT '${name}' AS "table", (to_jsonb(t) - 'last_used_at' - 'last_seen_at')::text AS "row" FROM "${name}" t`,
     )
     .join(" UNION ALL ");
-  const rows: { table: string; row: string }[] = await source.query(all);
-  const digest = new Map(tables.map(({ name }) => [name, new Set<string>()]));
-  for (const { table, row } of rows) digest.get(table)!.add(row);
-  return digest;
-}
 
 /** Rows that are in one digest and not in the other: what was removed, added, or is now different. */
 export function changesBetween(before: Digest, after: Digest): string[] {
