@@ -31,6 +31,8 @@ export function describeMatrix({ checks }: Setting): void {
     world = await plantWorld(schema, environment);
     if (!whole) world = { ...world, markers: world.markers.map(asRowsShow) };
     askers = await askersOf(world);
+    // Row policies know tenants, not keys: one key of each will do.
+    if (!whole) askers = askers.filter(({ kind, reads, writes }) => kind === null || (reads && writes));
   });
   afterAll(() => world?.api.close());
 

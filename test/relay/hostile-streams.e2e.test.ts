@@ -18,6 +18,7 @@ import {
 const MODEL = "acme/scripted";
 const messages = [{ role: "user" as const, content: "Say something." }];
 const GIGABYTE = 2 ** 30;
+const TOTAL_MS = 1_500;
 
 let world: RelayWorld;
 let startup: WorldStartup;
@@ -31,7 +32,7 @@ beforeAll(async () => {
     environment: {
       UPSTREAM_FIRST_BYTE_TIMEOUT_MS: "600",
       UPSTREAM_IDLE_TIMEOUT_MS: "600",
-      UPSTREAM_TOTAL_TIMEOUT_MS: "1500",
+      UPSTREAM_TOTAL_TIMEOUT_MS: String(TOTAL_MS),
     },
     providers: [{ model: MODEL, scripted: true }],
   });
@@ -65,11 +66,14 @@ const failed: Expected = { status: 502, code: "upstream_failed" };
 const late: Expected = { status: 504, code: "upstream_timeout" };
 
 async function expectAnswer(stream: boolean, expected: Expected): Promise<void> {
+  const began = performance.now();
   const { status, headers, text, broken } = await ask(stream);
+  // Thirty megabytes take a second on a machine that does nothing else; on another it may be their time that is over first.
+  const wasLate = performance.now() - began >= TOTAL_MS;
   const record = await recordOf(headers);
   expect(broken).toBe(false);
   if ("status" in expected) {
-    expect({ status, code: JSON.parse(text).error.code }).toEqual(expected);
+    expect({ status, code: JSON.parse(text).error.code }).toEqual(expected === failed && wasLate ? late : expected);
     expect(record).toBeNull();
     return;
   }
