@@ -117,6 +117,13 @@ const charges = (which: (id: string) => string) => `
    WHERE u.id IS NULL OR h.id IS NULL OR u.startup_id <> h.startup_id
       OR (u.charge_nano_credit, u.accrual_nano_usd, u.spread_nano_usd) <> (h.captured_nano_credit, t.accrued, t.spread)`;
 
+/** What a lot is kept for it paid for, and nothing else. */
+const restrictions = (which: string) => `
+  SELECT 'lot that paid for usage record ' || u.id AS fault FROM usage_record u
+    JOIN transfer t ON t.group_id = u.id AND t.code = 'USAGE' AND t.kind IN ('POST', 'POSTED')
+    JOIN ledger_account d ON d.id = t.debit_account_id JOIN ledger_account w ON w.lot_id = d.lot_id AND w.kind = 'WALLET_LOT'
+   WHERE ${which} AND NOT (coalesce(u.accelerator = ANY (w.accelerators), true) AND coalesce(u.workload = ANY (w.workloads), true))`;
+
 /** Statements are computed again from the fixing that a charge names. */
 const priced = (which: string) => `
   SELECT 'fixing of usage record ' || u.id AS fault FROM usage_record u
@@ -142,6 +149,7 @@ export const recentInvariants = union(
   resolutions,
   holds(`h.id IN (${moved})`),
   charges((id) => `${id} IN (${moved})`),
+  restrictions(`u.id IN (${moved})`),
   priced(`u.id IN (${moved})`),
 );
 /** Reads all that ever was. $1: 0. */
@@ -151,6 +159,7 @@ export const wholeInvariants = union(
   resolutions,
   holds("true"),
   charges(() => "true"),
+  restrictions("true"),
   priced("true"),
   budgetsSpent,
 );
@@ -168,4 +177,5 @@ export const bookInvariants = union(
   resolutions,
   holds("true"),
   charges(() => "true"),
+  restrictions("true"),
 );

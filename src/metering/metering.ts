@@ -4,6 +4,7 @@ import type { UsageRecord } from "../../entities/usage-record";
 import type { UsageOutcome, Workload } from "../../schema/enums";
 import { organisationScope, requireKind, type Viewer } from "../accounts/viewer";
 import type { EventBus } from "../events/event-bus";
+import { type KeptCredit, readKeptCredit } from "../ledger/kept-credit";
 import { Recall } from "../ledger/recall";
 import type { Clock } from "../platform/clock";
 import type { Database } from "../platform/database";
@@ -18,6 +19,7 @@ import { gpuNanosFor } from "../pricing/token-price";
 import type { CaptureItem, HoldItem, HoldResult } from "./commit-items";
 import { refusal } from "./hold-refusal";
 import { type LeaseFigures, Leases } from "./leases";
+import { creditFor } from "./narrower-purposes";
 import { outlast, PATIENCE_MS } from "./outage";
 import type { Purpose } from "./purpose";
 import { SettlementQueue } from "./settlement-queue";
@@ -42,6 +44,8 @@ export interface Authorisation {
   readonly purpose: Purpose | null;
   /** Set aside in the ledger itself whatever is leased: it outlives this process. */
   readonly durable?: true;
+  /** Something else can be asked for instead: lent credit is called back only where that is enough. */
+  readonly hasAlternative?: boolean;
 }
 
 /** What a request's credit was set aside from: a lease of this process, or null for a hold of its own in the ledger. */
@@ -191,6 +195,12 @@ export class Metering {
     this.bus.publish("balance.changed", { startupId });
   }
 
+  /** What a startup has left for a workload, by the accelerators that it is kept for. Errors: DATABASE_UNAVAILABLE. */
+  keptCredit(startupId: string, workload: Workload): Promise<readonly KeptCredit[]> {
+    const read = () => readKeptCredit(this.db, startupId, workload, this.clock.now());
+    return outlast(read, performance.now() + PATIENCE_MS);
+  }
+
   /** Renews this process's leases and gives back what it does not use; each second where it relays. Errors: those of pg. */
   beatLeases(): Promise<void> {
     return this.leases.beat();
@@ -279,9 +289,22 @@ export class Metering {
       // it was called back.
       const lender = result.budget?.id ?? request.startupId;
       if (BigInt(result.leased ?? 0) === 0n || calledBack.has(lender)) throw refusal(result, request.amountNanoCredit);
+      if (result.budget == null) await this.refuseInVain(request, result);
       calledBack.add(lender);
       await (result.budget == null ? this.recalls : this.budgetRecalls).run(lender);
     }
+  }
+
+  /** Of what is lent to relays, credit that may not pay for this is called back for nobody's good. Errors: INSUFFICIENT_CREDITS. */
+  private async refuseInVain(request: Authorisation, result: HoldResult): Promise<void> {
+    const { startupId, purpose, amountNanoCredit, hasAlternative = false } = request;
+    if (purpose === null) return;
+    const credit = creditFor(purpose, await this.keptCredit(startupId, purpose.workload));
+    const { freeNanoCredit, leasedNanoCredit } = credit;
+    if (freeNanoCredit + leasedNanoCredit >= amountNanoCredit) return;
+    // The figures of a refusal that is the last word have to be those after the recall.
+    if (leasedNanoCredit > 0n && !hasAlternative) return;
+    throw refusal({ ...result, available: freeNanoCredit.toString() }, amountNanoCredit);
   }
 
   private async charge(delivery: Delivery): Promise<Settlement> {

@@ -170,6 +170,34 @@ describe("a process that has borrowed", () => {
   });
 });
 
+describe("what is lent", () => {
+  it("is not called back for a request that it may not pay for", async () => {
+    const [one, two] = [aLessee(), aLessee()];
+    const [startupId, facilityId] = [await world.startup(), await world.facility()];
+    await world.lot({ startupId, facilityId, fundedNanoUsd: WALLET, accelerators: ["A100"] });
+    const kept = purposeOf("INFERENCE", ["A100"]);
+    await one.borrow(startupId, HOLD, kept);
+    const before = await one.leases();
+    await expect(two.hold(startupId, HOLD)).rejects.toMatchObject({ details: { availableNanoCredit: 0n } });
+    expect(await one.leases()).toEqual(before);
+    const request = await one.hold(startupId, HOLD, kept);
+    expect(request.leaseId).not.toBeNull();
+    await one.release(request);
+  });
+
+  it("is called back for a request that could be made otherwise only where that is enough", async () => {
+    const [one, two] = [aLessee(), aLessee()];
+    const startupId = await world.startupWith(WALLET);
+    await one.borrow(startupId, HOLD);
+    const before = await one.leases();
+    const otherwise = (amountNanoCredit: bigint) => two.hold(startupId, amountNanoCredit, CHAT, null, true);
+    await expect(otherwise(WALLET + 1n)).rejects.toMatchObject({ code: "INSUFFICIENT_CREDITS" });
+    expect(await one.leases()).toEqual(before);
+    await two.release(await otherwise(WALLET));
+    expect(await one.leases()).not.toEqual(before);
+  });
+});
+
 describe("a wallet that is nearly spent", () => {
   it("is not lent: below eight requests in the share of one process every hold is the ledger's", async () => {
     const lessee = aLessee();

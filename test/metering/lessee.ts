@@ -53,10 +53,12 @@ export class Lessee {
     amountNanoCredit: bigint,
     purpose: Purpose = CHAT,
     apiKeyId: string | null = null,
+    hasAlternative = false,
   ): Promise<LeasedRequest> {
     const requestId = newRequestId();
     const rateCardId = this.world.quote.card.id;
-    const asked = { requestId, startupId, amountNanoCredit, rateCardId, ttlMs: 600_000, purpose, apiKeyId };
+    const request = { requestId, startupId, amountNanoCredit, rateCardId, ttlMs: 600_000 };
+    const asked = { ...request, purpose, apiKeyId, hasAlternative };
     return { requestId, startupId, heldNanoCredit: amountNanoCredit, ...(await this.metering.authorise(asked)) };
   }
 
