@@ -1,4 +1,4 @@
-/** Which training endpoint gets a job: of those that can take it the cheapest, then the emptiest. */
+/** Which training endpoint gets a job: of those that can take it the cheapest that its credit may pay for, then the emptiest. */
 import type { Quote } from "../pricing/quote";
 
 /** An offering at a training endpoint, as routing reads it. */
@@ -46,12 +46,15 @@ export function refusalOfJob(route: TrainingRoute, openJobs: number): JobRefusal
   return openJobs >= route.slots ? "SATURATED" : null;
 }
 
-/** `openJobs` counts by endpoint; `priceOf` is what the job is held for at that route. */
-export function chooseEndpoint(
+/**
+ * One per accelerator, the cheapest first: what credit does not cover there it covers at no dearer one of the same kind.
+ * `openJobs` counts by endpoint; `priceOf` is what the job is held for at that route.
+ */
+export function rankEndpoints(
   routes: readonly TrainingRoute[],
   openJobs: ReadonlyMap<string, number>,
   priceOf: (route: PricedRoute) => bigint,
-): Chosen | { readonly route: null; readonly reasons: readonly JobRefusal[] } {
+): { readonly ranked: readonly Chosen[]; readonly reasons: readonly JobRefusal[] } {
   const reasons = new Set<JobRefusal>();
   const fit: Chosen[] = [];
   for (const route of routes) {
@@ -63,5 +66,7 @@ export function chooseEndpoint(
   fit.sort((a, b) =>
     a.priceNanoCredit === b.priceNanoCredit ? load(a) - load(b) : a.priceNanoCredit < b.priceNanoCredit ? -1 : 1,
   );
-  return fit[0] ?? { route: null, reasons: [...reasons] };
+  const first = new Map<string, Chosen>();
+  for (const one of fit) if (!first.has(one.route.accelerator)) first.set(one.route.accelerator, one);
+  return { ranked: [...first.values()], reasons: [...reasons] };
 }

@@ -12,7 +12,7 @@ import type { Database } from "../platform/database";
 import { DomainError, notFound } from "../platform/errors";
 import { violatesUnique } from "../platform/input";
 import { transaction } from "../platform/transaction";
-import { type Chosen, chooseEndpoint, type PricedRoute, type TrainingRoute } from "./choose-endpoint";
+import { type Chosen, type PricedRoute, rankEndpoints, type TrainingRoute } from "./choose-endpoint";
 import { say } from "./job-course";
 import { type JobBounds, priceOfBounds } from "./job-price";
 import { ADMISSION_MS, HOLD_GRACE_MS } from "./poll-times";
@@ -79,21 +79,12 @@ export class JobAdmission {
   /** Errors: MODEL_NOT_FOUND, BAD_USER_INPUT, NO_ROUTE, INSUFFICIENT_CREDITS, NOT_FOUND, DATABASE_UNAVAILABLE, OVERLOADED. */
   async admit(application: Application): Promise<WorkloadJob> {
     const { metering, clock } = this.dependencies;
-    const { route, priceNanoCredit } = await this.choose(application);
+    const ranked = await this.rank(application);
     const id = newRequestId();
-    const { startupId, apiKeyId, kind } = application;
-    await metering
-      .authorise({
-        requestId: id,
-        startupId,
-        apiKeyId,
-        amountNanoCredit: priceNanoCredit,
-        rateCardId: route.quote.card.id,
-        ttlMs: ADMISSION_MS,
-        purpose: purposeOf(kind, [route.accelerator]),
-        durable: true,
-      })
-      .catch(async (error) => Promise.reject(await this.withFigures(error, startupId)));
+    const { startupId } = application;
+    const { route, priceNanoCredit } = await this.hold(id, application, ranked).catch(async (error) =>
+      Promise.reject(await this.withFigures(error, startupId)),
+    );
     const at = clock.now();
     const job = { ...jobOf(id, application, at), ...placed(application, route, priceNanoCredit), holdId: id };
     try {
@@ -124,7 +115,36 @@ export class JobAdmission {
     return job;
   }
 
-  private async choose(application: Application): Promise<Chosen> {
+  /** Credit may be kept for some accelerators: where it does not cover the cheapest, the next cheapest is asked for. */
+  private async hold(id: string, { startupId, apiKeyId, kind }: Application, ranked: readonly Chosen[]) {
+    const authorise = async ({ route, priceNanoCredit }: Chosen, hasAlternative: boolean) =>
+      this.dependencies.metering.authorise({
+        requestId: id,
+        startupId,
+        apiKeyId,
+        amountNanoCredit: priceNanoCredit,
+        rateCardId: route.quote.card.id,
+        ttlMs: ADMISSION_MS,
+        purpose: purposeOf(kind, [route.accelerator]),
+        durable: true,
+        hasAlternative,
+      });
+    for (const chosen of ranked.length > 1 ? ranked : []) {
+      try {
+        await authorise(chosen, true);
+        return chosen;
+      } catch (error) {
+        if (!(error instanceof DomainError) || error.code !== "INSUFFICIENT_CREDITS") throw error;
+      }
+    }
+    // The last word has the figures of the cheapest, with all that is lent called back.
+    const [cheapest] = ranked as [Chosen];
+    await authorise(cheapest, false);
+    return cheapest;
+  }
+
+  /** Never empty. */
+  private async rank(application: Application): Promise<readonly Chosen[]> {
     const { model, boundsAt } = application;
     const routes = await this.dependencies.trainingRoutes(model);
     if (!routes.some(({ offeringState }) => offeringState === "LIVE")) {
@@ -140,12 +160,12 @@ export class JobAdmission {
       this.dependencies.db.source.manager,
       routes.map(({ endpointId }) => endpointId),
     );
-    const chosen = chooseEndpoint(routes, openJobs, (route) => priceOfBounds(route.quote, boundsAt(route)));
-    if (chosen.route === null)
+    const { ranked, reasons } = rankEndpoints(routes, openJobs, (route) => priceOfBounds(route.quote, boundsAt(route)));
+    if (ranked.length === 0)
       throw new DomainError("NO_ROUTE", "Providers offer the model, but none can take a job now.", {
-        details: { reasons: chosen.reasons },
+        details: { reasons },
       });
-    return chosen;
+    return ranked;
   }
 
   private async write(tx: EntityManager, job: WorkloadJob, route: PricedRoute, { input, validation }: Application) {

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import OpenAI, { type ClientOptions } from "openai";
 import { Agent, fetch as undiciFetch } from "undici";
 import { openAnswerKey, openPepper, openSealingKey } from "../../bin/store";
-import type { ApiKeyScope, OrganisationKind } from "../../schema/enums";
+import type { ApiKeyScope, OrganisationKind, Workload } from "../../schema/enums";
 import type { Viewer } from "../../src/accounts/viewer";
 import { MemoryBus } from "../../src/events/event-bus";
 import { startJobs } from "../../src/jobs";
@@ -200,11 +200,15 @@ export class RelayWorld {
     return startup;
   }
 
-  async fund(startup: { id: string }, creditNanoCredit: bigint): Promise<void> {
+  async fund(
+    startup: { id: string },
+    creditNanoCredit: bigint,
+    conditions: { accelerators?: string[]; workloads?: Workload[] } = {},
+  ): Promise<void> {
     const amountNanoUsd = (creditNanoCredit * 1_000_000n + MULTIPLIER_PPM - 1n) / MULTIPLIER_PPM;
     await this.services.funding.draw(
       this.partner,
-      { facilityId: this.facilityId, startupId: startup.id, amountNanoUsd },
+      { facilityId: this.facilityId, startupId: startup.id, amountNanoUsd, ...conditions },
       newId(),
     );
   }
