@@ -1831,6 +1831,8 @@ export type RoutingLossFilter = {
 
 /** Why a request was served by others; of several reasons the one that came closest to serving it. */
 export type RoutingLossReason =
+  /** The credit that pays for the request is kept for other accelerators. */
+  | 'ACCELERATOR_NOT_COVERED'
   /** It has failed this request before. */
   | 'ALREADY_TRIED'
   /** It was tried, and failed before the first content. */
@@ -1873,6 +1875,8 @@ export type RoutingOutcome =
 
 /** Why a candidate was passed over; the first reason that applies. */
 export type RoutingRefusal =
+  /** The credit that pays for the request is kept for other accelerators. */
+  | 'ACCELERATOR_NOT_COVERED'
   /** It has failed this request before. */
   | 'ALREADY_TRIED'
   /** Prompt and output exceed what it takes. */

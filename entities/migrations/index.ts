@@ -28,6 +28,7 @@ import { Budgets } from "./0026-budgets";
 import { WorkloadJobs } from "./0027-workload-jobs";
 import { Receipts } from "./0028-receipts";
 import { PlainCaptures } from "./0029-plain-captures";
+import { AcceleratorNotCovered } from "./0030-accelerator-not-covered";
 
 export const migrations = [
   Accounts,
@@ -59,4 +60,5 @@ export const migrations = [
   WorkloadJobs,
   Receipts,
   PlainCaptures,
+  AcceleratorNotCovered,
 ] as const;

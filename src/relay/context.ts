@@ -18,6 +18,7 @@ import type { KeepAliveIntervals } from "./keep-alive";
 import type { AllowanceStore } from "./limits/allowance-store";
 import type { RelayLimits } from "./limits/limits";
 import type { RelayMetrics } from "./metrics";
+import type { Narrowings } from "./narrowings";
 import type { Watcher } from "./observation";
 import type { RetryBudget } from "./retry-budget";
 import type { ServedOperations } from "./served-operations";
@@ -51,6 +52,7 @@ export interface RelayContext extends RelayDependencies {
   readonly metrics: RelayMetrics;
   readonly retryBudget: RetryBudget;
   readonly served: ServedOperations;
+  readonly narrowings: Narrowings;
   readonly turns: Turns;
   readonly admissionMetrics: AdmissionMetrics;
   readonly limits: RelayLimits;

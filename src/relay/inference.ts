@@ -34,8 +34,8 @@ export async function serveInference(
     const turn = await relay.turns.take({ request, response, viewer, requestId, path, requestHash });
     if (turn === null) return;
     const holdTtlMs = relay.config.upstream.totalTimeoutMs + HOLD_GRACE_MS;
-    const { routing, metering, ledger, metrics, served } = relay;
-    const options = { routing, metering, ledger, metrics, served, allowance, holdTtlMs };
+    const { routing, metering, ledger, metrics, served, narrowings } = relay;
+    const options = { routing, metering, ledger, metrics, served, narrowings, allowance, holdTtlMs };
     let end: TurnEnd = "FAILED";
     try {
       const admission = await admit(options, viewer, asked, requestId);

@@ -25,6 +25,8 @@ export class RoutesOfRequest {
       promptTokensEstimate: admission.promptTokensEstimate,
       maxTokens: admission.maxTokens,
       excludeEndpointIds: this.tried,
+      // A reroute, too, has to end where the credit pays.
+      ...(admission.paidAccelerators === null ? {} : { accelerators: admission.paidAccelerators }),
     };
   }
 

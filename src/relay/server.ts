@@ -10,6 +10,7 @@ import { asDomainError, sendError } from "./errors";
 import { RedisAllowances } from "./limits/allowance-store";
 import { RelayLimits } from "./limits/limits";
 import { createRelayMetrics } from "./metrics";
+import { Narrowings } from "./narrowings";
 import { requestLog } from "./request-log";
 import { RetryBudget } from "./retry-budget";
 import { operationOf, routeFor } from "./routes";
@@ -46,6 +47,7 @@ export function createRelayServer(dependencies: RelayDependencies, metrics: Metr
     metrics: measured,
     retryBudget,
     served: new ServedOperations(),
+    narrowings: new Narrowings(),
     turns: new Turns(dependencies, measured),
     admissionMetrics,
     limits,

@@ -49,6 +49,8 @@ export interface RouteRequest {
   maxTokens: number;
   region?: string;
   slaTierAtLeast?: SlaTierCode;
+  /** What the credit for it may pay for; left out: any. */
+  accelerators?: readonly string[];
   /** Endpoints that this request has tried. */
   excludeEndpointIds: ReadonlySet<string>;
 }

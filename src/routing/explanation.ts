@@ -9,6 +9,7 @@ const refused: Readonly<Record<RefusalReason, string>> = {
   ENDPOINT_NOT_LIVE: "it was not live",
   REGION_MISMATCH: "the request asked for another region",
   TIER_BELOW_ASKED: "the request asked for a higher service level",
+  ACCELERATOR_NOT_COVERED: "the credit that was left for the request is kept for other accelerators",
   CONTEXT_TOO_LONG: "prompt and output exceeded what it takes",
   IN_MAINTENANCE: "it was in planned downtime",
   NO_CAPACITY_WINDOW: "no window listed a GPU there",

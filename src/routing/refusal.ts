@@ -13,6 +13,8 @@ export const RefusalReason = {
   ENDPOINT_NOT_LIVE: "ENDPOINT_NOT_LIVE",
   REGION_MISMATCH: "REGION_MISMATCH",
   TIER_BELOW_ASKED: "TIER_BELOW_ASKED",
+  /** The credit that pays for the request is kept for other accelerators. */
+  ACCELERATOR_NOT_COVERED: "ACCELERATOR_NOT_COVERED",
   /** Prompt and output exceed the context length, or the output alone what the offering writes at most. */
   CONTEXT_TOO_LONG: "CONTEXT_TOO_LONG",
   IN_MAINTENANCE: "IN_MAINTENANCE",
@@ -36,6 +38,9 @@ export function refusalOf(candidate: Candidate, request: RouteRequest, nowMs: nu
   if (request.region !== undefined && candidate.region !== request.region) return "REGION_MISMATCH";
   if (request.slaTierAtLeast !== undefined && tierRank[candidate.slaTier] < tierRank[request.slaTierAtLeast]) {
     return "TIER_BELOW_ASKED";
+  }
+  if (request.accelerators !== undefined && !request.accelerators.includes(candidate.accelerator)) {
+    return "ACCELERATOR_NOT_COVERED";
   }
   if (request.promptTokensEstimate + request.maxTokens > candidate.contextLength) return "CONTEXT_TOO_LONG";
   if (request.maxTokens > candidate.maxOutputTokens) return "CONTEXT_TOO_LONG";

@@ -151,6 +151,15 @@ export class Routing {
     return { route: pick(fit, nowMs, this.random) as Route | null, candidates };
   }
 
+  /** No I/O. What `choose` answers or, where nothing is free now, what will be soonest: busy before resting. Null: nothing. */
+  preferred(routes: readonly Route[], request: RouteRequest): Route | null {
+    const { route, candidates } = this.choose(routes, request);
+    if (route !== null) return route;
+    const first = (refusal: RefusalReason) =>
+      routes[candidates.findIndex((candidate) => candidate.refusal === refusal)];
+    return first("SATURATED") ?? first("COOLING_DOWN") ?? null;
+  }
+
   /**
    * For a request that `choose` found no route for: waits for a slot where an endpoint is merely busy, in turn with other
    * startups. What ends as served has its slot already: no attemptBegan, but attemptEnded.

@@ -13,6 +13,7 @@ const cases: Case[] = [
   ["ENDPOINT_NOT_LIVE", "a draining endpoint", { endpointState: "DRAINING" }, {}],
   ["REGION_MISMATCH", "another region", {}, { region: "eu-west" }],
   ["TIER_BELOW_ASKED", "a tier below the one asked for", { slaTier: "PREMIUM" }, { slaTierAtLeast: "ENTERPRISE" }],
+  ["ACCELERATOR_NOT_COVERED", "an accelerator that the credit is not for", {}, { accelerators: ["A100", "H200"] }],
   ["CONTEXT_TOO_LONG", "one token too many", {}, { promptTokensEstimate: 8_093, maxTokens: 100 }],
   ["CONTEXT_TOO_LONG", "an output longer than the offering writes", {}, { maxTokens: 4_097 }],
   ["IN_MAINTENANCE", "maintenance", { inMaintenance: true }, {}],
@@ -54,11 +55,13 @@ test("of several faults the first in the published order is named", () => {
     listedGpus: 0,
     priced: false,
     slots: 1,
+    accelerator: "A100",
     live: { cooldownUntilMs: NOW_MS + 1, inFlight: 1 },
   };
   const asked = aRouteRequest({
     region: "us-east",
     slaTierAtLeast: "PREMIUM",
+    accelerators: ["H100", "H200"],
     excludeEndpointIds: new Set(["endpoint-1"]),
   });
   const candidate = aCandidate(all);
@@ -68,6 +71,7 @@ test("of several faults the first in the published order is named", () => {
     (sick) => Object.assign(sick, { endpointState: "LIVE" }),
     (sick) => Object.assign(sick, { region: "us-east" }),
     (sick) => Object.assign(sick, { slaTier: "PREMIUM" }),
+    (sick) => Object.assign(sick, { accelerator: "H100" }),
     (sick) => Object.assign(sick, { contextLength: 8_192 }),
     (sick) => Object.assign(sick, { inMaintenance: false }),
     (sick) => Object.assign(sick, { listedGpus: 1 }),
