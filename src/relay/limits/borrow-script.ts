@@ -39,7 +39,7 @@ for i, key in ipairs(KEYS) do
     local left = limit
     if known[name] then left = tonumber(known[name]) + math.max(0, now - tonumber(known.at)) * limit / 60000 end
     level[p] = math.min(limit, math.min(limit, left) + back)
-    if level[p] < need then fits = 0 end
+    if need > 0 and level[p] < need then fits = 0 end
   end
   if a[10] > 0 and a[9] - others < a[10] then fits = 0 end
   subjects[i] = { a = a, level = level, own = own, others = others, ended = ended }

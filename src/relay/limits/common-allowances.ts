@@ -69,8 +69,8 @@ export class CommonAllowances {
       else if (other !== instance) others += held;
     }
     const fits =
-      common.requests.available(nowMs) >= requestsNeed &&
-      common.tokens.available(nowMs) >= tokensNeed &&
+      (requestsNeed === 0 || common.requests.available(nowMs) >= requestsNeed) &&
+      (tokensNeed === 0 || common.tokens.available(nowMs) >= tokensNeed) &&
       (slotsNeed === 0 || slotsLimit - others >= slotsNeed);
     return { common, own, others, fits };
   }

@@ -32,10 +32,10 @@ export class Subject {
     this.slots.limit = limits.concurrentRequests;
   }
 
-  /** The first that stands against a request of so many tokens; null when none does. */
+  /** The first that stands against a request of so many tokens; null when none does. Without tokens none are missing, debt or not. */
   lacks(tokens: number, nowMs: number): Need | null {
     if (this.requests.spendable(nowMs) < 1) return "requests";
-    if (this.tokens.spendable(nowMs) < tokens) return "tokens";
+    if (tokens > 0 && this.tokens.spendable(nowMs) < tokens) return "tokens";
     return this.slots.free < 1 ? "concurrency" : null;
   }
 

@@ -37,8 +37,10 @@ export type HeaderName = keyof typeof headers;
 
 const named = (beginning: string) =>
   (Object.keys(headers) as HeaderName[]).filter((name) => name.startsWith(beginning));
+/** Of every request that counts against the limits of its key. */
+export const rateHeaders: readonly HeaderName[] = named("x-ratelimit-");
 /** What an operation's errors have beside those of every error. */
-export const inferenceErrorHeaders: readonly HeaderName[] = [...named("x-ratelimit-"), ...named("x-exergy-")];
+export const inferenceErrorHeaders: readonly HeaderName[] = [...rateHeaders, ...named("x-exergy-")];
 export const inferenceHeaders: readonly HeaderName[] = ["x-request-id", ...inferenceErrorHeaders];
 
 export function answerHeaders(...names: readonly HeaderName[]): Record<string, Schema> {

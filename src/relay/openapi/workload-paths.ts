@@ -1,7 +1,7 @@
 /** Files, batches and fine-tuning jobs: which routes there are, what they take and how they answer. */
 import type { ErrorCode } from "../../platform/errors";
 import { errorAnswers, everywhere } from "./errors";
-import { answerHeaders } from "./headers";
+import { answerHeaders, rateHeaders } from "./headers";
 import { type Answer, open, type Parameter, type PathOperation, type Paths, type Schema, schemaRef } from "./shapes";
 
 const text: Schema = { type: "string" };
@@ -141,9 +141,11 @@ const idempotency: Parameter = {
 
 const found = (name: string): Answer => ({
   description: "As it is now.",
-  headers: answerHeaders("x-request-id"),
+  headers: answerHeaders("x-request-id", ...rateHeaders),
   content: { "application/json": { schema: schemaRef(name) } },
 });
+const mayFail = (...more: readonly ErrorCode[]) =>
+  errorAnswers([...everywhere, "RATE_LIMIT_EXCEEDED", ...more], rateHeaders);
 
 interface Route {
   readonly id: string;
@@ -160,7 +162,7 @@ const route = (tag: "Files" | "Jobs", { id: operationId, summary, answers, param
   tags: [tag],
   ...(parameters === undefined ? {} : { parameters }),
   ...(body === undefined ? {} : { requestBody: body }),
-  responses: { "200": found(answers), ...errorAnswers([...everywhere, ...(errors ?? [])]) },
+  responses: { "200": found(answers), ...mayFail(...(errors ?? [])) },
 });
 const file = (its: Route): PathOperation => route("Files", its);
 const job = (its: Route): PathOperation => route("Jobs", its);
@@ -210,10 +212,10 @@ const filePaths: Paths = {
       responses: {
         "200": {
           description: "Its bytes.",
-          headers: answerHeaders("x-request-id"),
+          headers: answerHeaders("x-request-id", ...rateHeaders),
           content: { "application/octet-stream": { schema: text } },
         },
-        ...errorAnswers([...everywhere, "NOT_FOUND"]),
+        ...mayFail("NOT_FOUND"),
       },
     },
   },

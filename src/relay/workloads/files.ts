@@ -4,8 +4,7 @@ import type { ServerResponse } from "node:http";
 import type { WorkloadFilePurpose } from "../../../entities/workload-file";
 import { DomainError } from "../../platform/errors";
 import { BodyTooLarge } from "../../platform/http-server";
-import { authenticate } from "../authenticate";
-import type { Route } from "../routes";
+import { limited } from "./limited";
 import { fileObject, purposeNames } from "./objects";
 import { listBody, listRequest, queryOf } from "./paging";
 import { ownId, publicId } from "./public-ids";
@@ -19,8 +18,7 @@ const EXPIRY_SECONDS_MAX = 2_592_000;
 
 const uploadPurposes: Readonly<Record<string, "BATCH" | "FINE_TUNE">> = { batch: "BATCH", "fine-tune": "FINE_TUNE" };
 
-export const createFile: Route = async (relay, request, response, requestId) => {
-  const viewer = await authenticate(relay.accounts, request);
+export const createFile = limited(async (relay, { viewer, request, response, requestId }) => {
   const { fileLimitBytes } = relay.config.workloads;
   if (Number(request.headers["content-length"] ?? 0) > fileLimitBytes + FORM_BYTES)
     throw new BodyTooLarge(fileLimitBytes);
@@ -34,7 +32,7 @@ export const createFile: Route = async (relay, request, response, requestId) => 
     await upload.abandon().catch(() => undefined);
     throw error;
   }
-};
+});
 
 /** Errors: BAD_USER_INPUT. */
 function purposeIn(fields: ReadonlyMap<string, string>): "BATCH" | "FINE_TUNE" {
@@ -55,8 +53,7 @@ function keepMs(fields: ReadonlyMap<string, string>): number | null {
   throw new DomainError("BAD_USER_INPUT", message, { field: "expires_after" });
 }
 
-export const listFiles: Route = async (relay, request, response, requestId) => {
-  const viewer = await authenticate(relay.accounts, request);
+export const listFiles = limited(async (relay, { viewer, request, response, requestId }) => {
   const query = queryOf(request.url);
   const page = await relay.workloads.files.list(viewer, {
     ...listRequest(query, "file", LIST_MAX),
@@ -64,7 +61,7 @@ export const listFiles: Route = async (relay, request, response, requestId) => {
     oldestFirst: query.get("order") === "asc",
   });
   sendJson(response, requestId, listBody(page, fileObject));
-};
+});
 
 /** Errors: BAD_USER_INPUT. */
 function purposeNamed(name: string | null): WorkloadFilePurpose | null {
@@ -75,19 +72,16 @@ function purposeNamed(name: string | null): WorkloadFilePurpose | null {
   throw new DomainError("BAD_USER_INPUT", `\`purpose\` must be one of ${known}.`, { field: "purpose" });
 }
 
-export const oneFile: Route = async (relay, request, response, requestId, [id]) => {
-  const viewer = await authenticate(relay.accounts, request);
+export const oneFile = limited(async (relay, { viewer, response, requestId }, [id]) => {
   sendJson(response, requestId, fileObject(await relay.workloads.files.one(viewer, ownId("file", id!, "file_id"))));
-};
+});
 
-export const deleteFile: Route = async (relay, request, response, requestId, [id]) => {
-  const viewer = await authenticate(relay.accounts, request);
+export const deleteFile = limited(async (relay, { viewer, response, requestId }, [id]) => {
   const file = await relay.workloads.files.remove(viewer, ownId("file", id!, "file_id"));
   sendJson(response, requestId, { id: publicId("file", file.id), object: "file", deleted: true });
-};
+});
 
-export const fileContent: Route = async (relay, request, response, requestId, [id]) => {
-  const viewer = await authenticate(relay.accounts, request);
+export const fileContent = limited(async (relay, { viewer, response, requestId }, [id]) => {
   const { files } = relay.workloads;
   const file = await files.one(viewer, ownId("file", id!, "file_id"));
   response.writeHead(200, {
@@ -96,7 +90,7 @@ export const fileContent: Route = async (relay, request, response, requestId, [i
     "x-request-id": requestId,
   });
   await send(response, files.content(file), Number(file.bytes));
-};
+});
 
 /** A job may add to its file while it is read: no more is sent than was announced. */
 async function send(response: ServerResponse, content: AsyncGenerator<Buffer>, bytes: number): Promise<void> {

@@ -22,6 +22,8 @@ export async function readUpload(
   request: IncomingMessage,
   write: (chunk: Buffer) => Promise<void>,
 ): Promise<UploadForm> {
+  // It may have left before anybody listened for that: nothing would tell it again.
+  if (request.destroyed && !request.complete) throw leftEarly();
   const parser = parserOf(request);
   const fields = new Map<string, string>();
   let file: Promise<string> | null = null;
@@ -35,7 +37,7 @@ export async function readUpload(
       parser.on("close", resolve);
       parser.on("error", (cause) => reject(malformed(cause)));
       request.on("close", () => {
-        if (!request.complete) reject(new BodyAborted("the client left before the end of its upload"));
+        if (!request.complete) reject(leftEarly());
       });
       request.pipe(parser);
     });
@@ -64,6 +66,8 @@ async function pass(stream: Readable, write: (chunk: Buffer) => Promise<void>): 
 
 const filenameOf = (name: string | undefined): string =>
   (name ?? "").replaceAll(/\p{Cc}/gu, "").slice(0, FILENAME_CHARS_MAX) || "upload.jsonl";
+
+const leftEarly = () => new BodyAborted("the client left before the end of its upload");
 
 function malformed(cause: unknown): DomainError {
   return new DomainError("MALFORMED_BODY", "The body is not multipart/form-data with a file in it.", { cause });
