@@ -10,6 +10,7 @@ import { type Database, migrate, openDatabase } from "../src/platform/database";
 import { newId } from "../src/platform/ids";
 import { createLog } from "../src/platform/log";
 import { priceNanoCredit, type Quote } from "../src/pricing/quote";
+import { operations } from "../src/relay/operations/operations";
 import { createServices, type Services } from "../src/services";
 import { openRelayIdentity } from "../src/upstreams/identity";
 import { viewerOf } from "./market";
@@ -105,6 +106,7 @@ async function openServices(db: Database, bus: MemoryBus): Promise<Services> {
       answerKey: randomBytes(32),
       publicUrl: PUBLIC_URL,
       egress: { allowLoopback: false, ownHosts: [] },
+      operations,
     },
     bus,
   );

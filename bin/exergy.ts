@@ -27,6 +27,7 @@ import { openSecrets } from "../src/platform/secrets";
 import type { Shutdown } from "../src/platform/shutdown";
 import { OffsetClock } from "../src/platform/test-clock";
 import { ParentAllowances } from "../src/relay/limits/allowance-store";
+import { operations } from "../src/relay/operations/operations";
 import { createRelayServer, type RelayServer } from "../src/relay/server";
 import type * as TelemetryModule from "../src/relay/telemetry";
 import { createServices, type Services } from "../src/services";
@@ -94,6 +95,7 @@ export async function startExergy(given: Config, log: Log, shutdown: Closing, pa
       answerKey,
       publicUrl: config.publicUrl ?? `http://localhost:${config.port}`,
       egress: { allowLoopback: config.allowLoopbackUpstreams, ownHosts: ownHosts(config) },
+      operations,
       redis,
       instance,
       version,

@@ -41,6 +41,7 @@ import type { EgressPolicy } from "./upstreams/egress-guard";
 import type { RelayIdentity } from "./upstreams/identity";
 import { createRelayTokenSigner } from "./upstreams/relay-token";
 import { Upstreams } from "./upstreams/upstreams";
+import type { BatchOperation } from "./workloads/batch-operation";
 import { workloadInvariants } from "./workloads/invariants";
 import { Workloads } from "./workloads/workloads";
 
@@ -62,6 +63,8 @@ export interface Platform {
   /** Issuer of relay tokens: where the JWKS is. */
   readonly publicUrl: string;
   readonly egress: EgressPolicy;
+  /** The relay's: what lines of batches may call, wherever these are looked after. */
+  readonly operations: readonly BatchOperation[];
   /** What makes several processes one system; a process without it is alone. */
   readonly redis?: RedisLink | undefined;
   /** Unique name of this process; a new one when left out. */
@@ -151,6 +154,7 @@ export function createServices(platform: Platform, bus: EventBus) {
     outbox,
     upstreams,
     config,
+    operations: platform.operations,
     trainingRoutes: (model) => routing.trainingRoutes(model),
     rateCardsByIds: (ids) => pricing.rateCards.byIds(ids),
   });

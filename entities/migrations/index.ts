@@ -29,6 +29,7 @@ import { WorkloadJobs } from "./0027-workload-jobs";
 import { Receipts } from "./0028-receipts";
 import { PlainCaptures } from "./0029-plain-captures";
 import { AcceleratorNotCovered } from "./0030-accelerator-not-covered";
+import { BatchOperations } from "./0031-batch-operations";
 
 export const migrations = [
   Accounts,
@@ -61,4 +62,5 @@ export const migrations = [
   Receipts,
   PlainCaptures,
   AcceleratorNotCovered,
+  BatchOperations,
 ] as const;

@@ -7,11 +7,8 @@ import { serveInference } from "./inference";
 import { listModels, oneModel } from "./models";
 import { operationName } from "./observation";
 import { openApiText } from "./openapi/document";
-import { chat } from "./operations/chat";
-import { completions } from "./operations/completions";
-import { embeddings } from "./operations/embeddings";
 import type { Operation } from "./operations/operation";
-import { responses } from "./operations/responses";
+import { operations } from "./operations/operations";
 import { receiptBody } from "./receipts";
 import { workloadRoutes } from "./workloads/workload-routes";
 
@@ -49,10 +46,7 @@ export const routes: Readonly<Record<string, Methods>> = {
       sendJson(response, requestId, receiptBody(await relay.receipts.ofRequest(viewer, asked!)));
     },
   },
-  [chat.path]: inference(chat),
-  [completions.path]: inference(completions),
-  [embeddings.path]: inference(embeddings),
-  [responses.path]: inference(responses),
+  ...Object.fromEntries(operations.map((operation) => [operation.path, inference(operation)])),
   ...workloadRoutes,
 };
 

@@ -1,4 +1,5 @@
 /** Reads one line of a provider's output file, and writes it anew for the startup: our ids, our name of the model. */
+import type { BatchOperation } from "./batch-operation";
 
 export interface ProviderAnswer {
   readonly customId: string;
@@ -6,34 +7,42 @@ export interface ProviderAnswer {
   readonly statusCode: number;
   /** The answer's body; null when there is none. */
   readonly body: Readonly<Record<string, unknown>> | null;
-  /** Bytes of what was generated, its frame included: an upper bound of its tokens. */
+  /** Bytes of what was generated: an upper bound of its tokens. */
   readonly deliveredBytes: number;
+  /** In the words of chat completions. */
   readonly usage: unknown;
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** What came with a status of success and is no answer. */
+const NO_ANSWER_STATUS = 502;
+
 /** Null for what is no answer to anything. */
-export function readAnswer(text: string): ProviderAnswer | null {
-  let line: unknown;
+export function readAnswer(text: string, operation: BatchOperation): ProviderAnswer | null {
   try {
-    line = JSON.parse(text);
+    return answerIn(JSON.parse(text), operation);
   } catch {
+    // Not JSON, or nested deeper than the stack.
     return null;
   }
+}
+
+function answerIn(line: unknown, operation: BatchOperation): ProviderAnswer | null {
   if (!isObject(line) || typeof line.custom_id !== "string") return null;
   const response = isObject(line.response) ? line.response : null;
-  const statusCode = Number.isInteger(response?.status_code) ? (response?.status_code as number) : 500;
+  const told = Number.isInteger(response?.status_code) ? (response?.status_code as number) : 500;
   const body = isObject(response?.body) ? response.body : null;
-  const succeeded = line.error == null && body !== null && statusCode >= 200 && statusCode < 300;
+  const claimed = line.error == null && body !== null && told >= 200 && told < 300;
+  const whole = claimed ? operation.readWhole(Buffer.from(JSON.stringify(body))) : null;
   return {
     customId: line.custom_id,
-    succeeded,
-    statusCode,
+    succeeded: whole !== null,
+    statusCode: claimed && whole === null ? NO_ANSWER_STATUS : told,
     body,
-    deliveredBytes: succeeded && body?.choices != null ? Buffer.byteLength(JSON.stringify(body.choices)) : 0,
-    usage: body?.usage,
+    deliveredBytes: whole?.deliveredBytes ?? 0,
+    usage: whole?.usage,
   };
 }
 

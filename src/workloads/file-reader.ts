@@ -1,6 +1,7 @@
 /** Reads an upload line by line as it comes in: what a batch asks for, what is wrong with it. */
 import type { LineFault } from "../../schema/line-fault";
 import { BATCH_LINES_MAX, type BatchLine, FAULTS_MAX, isFault, readBatchLine, readExample } from "./batch-line";
+import type { BatchOperations } from "./batch-operation";
 import { LineSplitter } from "./line-splitter";
 
 /** A prompt longer than this fits into no model. */
@@ -14,7 +15,10 @@ export class FileReader {
   private model: string | null = null;
   private read: (BatchLine & { line: number })[] = [];
 
-  constructor(purpose: "BATCH" | "FINE_TUNE") {
+  constructor(
+    purpose: "BATCH" | "FINE_TUNE",
+    private readonly operations: BatchOperations,
+  ) {
     this.lines = new LineSplitter(LINE_BYTES_MAX, (text, line) => {
       this.lineCount += 1;
       if (text === null)
@@ -51,7 +55,7 @@ export class FileReader {
       if (this.lineCount === BATCH_LINES_MAX + 1) this.tell({ line, code: "too_many_tasks", message, param: null });
       return;
     }
-    const request = readBatchLine(text);
+    const request = readBatchLine(text, this.operations);
     if (isFault(request)) return this.tell({ line, ...request });
     if (this.customIds.has(request.customId)) {
       const message = "Another line has the same `custom_id`.";

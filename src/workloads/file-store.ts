@@ -9,6 +9,7 @@ import type { Database } from "../platform/database";
 import { DomainError } from "../platform/errors";
 import { newId } from "../platform/ids";
 import { transaction } from "../platform/transaction";
+import type { BatchOperations } from "./batch-operation";
 import { FileReader } from "./file-reader";
 
 /** What is known of an upload when its last byte has come: its purpose may be told after its bytes. */
@@ -46,6 +47,7 @@ export class FileStore {
     private readonly db: Database,
     private readonly clock: Clock,
     private readonly limits: FileLimits,
+    private readonly operations: BatchOperations,
   ) {}
 
   /**
@@ -71,7 +73,7 @@ export class FileStore {
       createdAt: at,
       deletedAt: at,
     });
-    return new FileUpload(this.db, this, { id, limits: this.limits, storedBytes });
+    return new FileUpload(this.db, this, { id, limits: this.limits, operations: this.operations, storedBytes });
   }
 
   async *content(file: Pick<WorkloadFile, "id" | "chunkCount">): AsyncGenerator<Buffer> {
@@ -151,7 +153,12 @@ export class FileUpload {
   constructor(
     private readonly db: Database,
     private readonly store: Pick<FileStore, "content">,
-    private readonly file: { readonly id: string; readonly limits: FileLimits; readonly storedBytes: number },
+    private readonly file: {
+      readonly id: string;
+      readonly limits: FileLimits;
+      readonly operations: BatchOperations;
+      readonly storedBytes: number;
+    },
   ) {}
 
   /** Errors: BODY_TOO_LARGE. */
@@ -167,8 +174,8 @@ export class FileUpload {
   /** Reads it through, line by line; from then on it is there. */
   async finish(as: UploadedFile): Promise<WorkloadFile> {
     await this.flush();
-    const { id } = this.file;
-    const reader = new FileReader(as.purpose);
+    const { id, operations } = this.file;
+    const reader = new FileReader(as.purpose, operations);
     for await (const chunk of this.store.content({ id, chunkCount: this.chunkCount })) {
       for (let start = 0; start < chunk.length; start += READ_BYTES) {
         reader.push(chunk.subarray(start, start + READ_BYTES));
@@ -214,9 +221,10 @@ export class FileUpload {
     const lines = reader.take();
     if (lines.length === 0) return;
     await this.db.source.query(
-      `INSERT INTO workload_file_line (file_id, line, custom_id, url, model, prompt_bytes, max_tokens, choices)
-       SELECT $1, l.line, l."customId", l.url, l.model, l."promptBytes", l."maxTokens", l.choices
-         FROM json_to_recordset($2) AS l(line integer, "customId" text, url text, model text, "promptBytes" integer, "maxTokens" integer, choices integer)`,
+      `INSERT INTO workload_file_line (file_id, line, custom_id, url, model, prompt_bytes, max_tokens, choices, hides_output)
+       SELECT $1, l.line, l."customId", l.url, l.model, l."promptBytes", l."maxTokens", l.choices, l."hidesOutput"
+         FROM json_to_recordset($2) AS l(line integer, "customId" text, url text, model text, "promptBytes" integer, "maxTokens" integer, choices integer,
+                                         "hidesOutput" boolean)`,
       [this.file.id, JSON.stringify(lines)],
     );
   }

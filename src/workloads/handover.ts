@@ -3,6 +3,7 @@
 import type { WorkloadFile } from "../../entities/workload-file";
 import type { WorkloadJob } from "../../entities/workload-job";
 import { lineForProvider } from "./batch-line";
+import type { BatchOperations } from "./batch-operation";
 import type { FileStore } from "./file-store";
 import { LineSplitter } from "./line-splitter";
 import type { ProviderCalls } from "./provider-calls";
@@ -10,6 +11,7 @@ import type { ProviderCalls } from "./provider-calls";
 export interface HandoverTerms {
   readonly calls: ProviderCalls;
   readonly files: FileStore;
+  readonly operations: BatchOperations;
   readonly upstreamModel: string;
   /** What was done survives a crash: a file is not sent twice. */
   note(done: Partial<Pick<WorkloadJob, "upstreamFileId" | "upstreamValidationFileId">>): Promise<void>;
@@ -30,7 +32,7 @@ export async function handOver(
   let { upstreamFileId, upstreamValidationFileId } = job;
   if (upstreamFileId === null) {
     const content = await contentOf(inputs.input, terms.files);
-    const sent = job.kind === "BATCH" ? rewritten(content, job, terms.upstreamModel) : content;
+    const sent = job.kind === "BATCH" ? rewritten(content, job, terms) : content;
     upstreamFileId = await calls.upload(sent, job.kind === "BATCH" ? "batch" : "fine-tune");
     await terms.note({ upstreamFileId });
   }
@@ -66,10 +68,12 @@ async function contentOf(file: WorkloadFile, files: FileStore): Promise<Buffer> 
   return files.whole(file);
 }
 
-function rewritten(content: Buffer, job: WorkloadJob, upstreamModel: string): Buffer {
+function rewritten(content: Buffer, job: WorkloadJob, { operations, upstreamModel }: HandoverTerms): Buffer {
   const lines: string[] = [];
   const terms = { upstreamModel, maxTokens: job.maxOutputTokens };
-  const splitter = new LineSplitter(content.length + 1, (text) => lines.push(lineForProvider(text!, terms)));
+  const splitter = new LineSplitter(content.length + 1, (text) =>
+    lines.push(lineForProvider(text!, operations, terms)),
+  );
   splitter.push(content);
   splitter.end();
   return Buffer.from(`${lines.join("\n")}\n`);

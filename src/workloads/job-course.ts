@@ -256,10 +256,10 @@ function usageOf(
   seen: Sighting,
   { state, at, quote }: { state: WorkloadJobState; at: Date; quote: Quote },
 ): BoundedUsage | null {
-  // A training that failed has left nothing; what it had reported while it ran is charged already.
+  // An answer without a byte of output costs nothing, as that of a request of its own. A training that failed has left nothing; what it had reported while it ran is charged already.
   const usage =
     job.kind === "BATCH"
-      ? linesUsage(seen.answers.filter(({ succeeded }) => succeeded))
+      ? linesUsage(seen.answers.filter(({ succeeded, deliveredBytes }) => succeeded && deliveredBytes > 0))
       : state === "FAILED"
         ? null
         : trainingUsage({

@@ -8,13 +8,15 @@ const metadata = z
 /** Absent or "auto": ours to choose. */
 const auto = <T extends z.ZodType>(value: T) => z.union([z.literal("auto"), value]).nullish();
 
-export const batchFields = z.object({
-  /** The file's UUID. */
-  input_file_id: z.string(),
-  endpoint: z.enum(["/v1/chat/completions"], 'must be "/v1/chat/completions"'),
-  completion_window: z.literal("24h", 'must be "24h"'),
-  metadata: metadata.nullish(),
-});
+/** `urls`: what lines may call. */
+export const batchFields = (urls: readonly string[]) =>
+  z.object({
+    /** The file's UUID. */
+    input_file_id: z.string(),
+    endpoint: z.enum(urls as [string, ...string[]], `must be one of ${urls.join(", ")}`),
+    completion_window: z.literal("24h", 'must be "24h"'),
+    metadata: metadata.nullish(),
+  });
 
 export const EPOCHS_DEFAULT = 3;
 
@@ -39,5 +41,5 @@ export const trainingFields = z.object({
   metadata: metadata.nullish(),
 });
 
-export type NewBatch = z.input<typeof batchFields>;
+export type NewBatch = z.input<ReturnType<typeof batchFields>>;
 export type NewTraining = z.input<typeof trainingFields>;

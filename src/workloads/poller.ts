@@ -8,6 +8,7 @@ import type { Log } from "../platform/log";
 import { transaction } from "../platform/transaction";
 import type { Quote } from "../pricing/quote";
 import type { UpstreamEndpoint, Upstreams } from "../upstreams/upstreams";
+import type { BatchOperations } from "./batch-operation";
 import type { FileStore } from "./file-store";
 import { handOver, InputGone } from "./handover";
 import { isHoldLost, type JobCourse, JobMoved, type JobPlace, say } from "./job-course";
@@ -23,6 +24,7 @@ export interface PollerDependencies {
   readonly log: Log;
   readonly upstreams: Upstreams;
   readonly files: FileStore;
+  readonly operations: BatchOperations;
   readonly course: JobCourse;
   readonly cardById: (id: string) => Promise<Quote["card"]>;
   readonly pollIntervalMs: number;
@@ -142,7 +144,7 @@ export class Poller {
     let seen: Sighting | null = null;
     try {
       if (job.upstreamJobId === null) return await this.submit(job, where, calls);
-      seen = await lookAt(this.dependencies.db, calls, job);
+      seen = await lookAt(this.dependencies.db, calls, this.dependencies.operations, job);
     } catch (error) {
       if (error instanceof InputGone)
         return this.finish(job, where, null, { state: "FAILED", failure: "INPUT_INVALID" });
@@ -183,7 +185,7 @@ export class Poller {
   }
 
   private async submit(job: WorkloadJob, where: Whereabouts, calls: ProviderCalls): Promise<void> {
-    const { db, files, clock } = this.dependencies;
+    const { db, files, operations, clock } = this.dependencies;
     let current = job;
     const set = async (columns: Partial<WorkloadJob>) => {
       const version = current.version + 1;
@@ -196,7 +198,7 @@ export class Poller {
     const rows = db.source.getRepository(WorkloadFile);
     const input = await rows.findOneByOrFail({ id: job.inputFileId });
     const validation = job.validationFileId === null ? null : await rows.findOneByOrFail({ id: job.validationFileId });
-    const handed = { calls, files, upstreamModel: where.upstreamModel, note: set };
+    const handed = { calls, files, operations, upstreamModel: where.upstreamModel, note: set };
     // From before the job is there: its GPUs cannot have worked on it for longer.
     const submittedAt = clock.now();
     const upstreamJobId = await handOver(job, { input, validation }, handed);

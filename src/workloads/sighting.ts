@@ -3,6 +3,7 @@ import type { WorkloadJob } from "../../entities/workload-job";
 import type { WorkloadJobState } from "../../schema/enums";
 import type { Database } from "../platform/database";
 import { type ProviderAnswer, readAnswer } from "./answer-line";
+import type { BatchOperation, BatchOperations } from "./batch-operation";
 import { isEnd } from "./job-states";
 import type { ProviderCalls } from "./provider-calls";
 import {
@@ -19,6 +20,8 @@ export interface NewAnswer extends ProviderAnswer {
   readonly line: number;
   readonly promptBytes: number;
   readonly maxCompletionTokens: number;
+  readonly choices: number;
+  readonly hidesOutput: boolean;
 }
 
 export interface Sighting {
@@ -38,7 +41,7 @@ const nothing = Buffer.alloc(0);
 const statements = {
   unanswered: {
     name: "workloads-asked-lines",
-    text: `SELECT l.line, l.custom_id, l.prompt_bytes, l.choices * coalesce(l.max_tokens, $3::integer)::bigint AS max_completion_tokens
+    text: `SELECT l.line, l.custom_id, l.prompt_bytes, l.choices, l.hides_output, l.choices * coalesce(l.max_tokens, $3::integer)::bigint AS max_completion_tokens
              FROM workload_file_line l
             WHERE l.file_id = $1 AND l.custom_id = ANY ($4)
               AND NOT EXISTS (SELECT FROM workload_answer a WHERE a.job_id = $2 AND a.line = l.line)`,
@@ -49,11 +52,17 @@ const pathOf = (job: WorkloadJob): string =>
   `${job.kind === "BATCH" ? "/v1/batches" : "/v1/fine_tuning/jobs"}/${job.upstreamJobId}`;
 
 /** Errors: ProviderAway, ProviderRefuses, UnreadableAnswer. */
-export async function lookAt(db: Database, calls: ProviderCalls, job: WorkloadJob): Promise<Sighting> {
+export async function lookAt(
+  db: Database,
+  calls: ProviderCalls,
+  operations: BatchOperations,
+  job: WorkloadJob,
+): Promise<Sighting> {
   const path = pathOf(job);
   if (job.cancelAskedAt !== null) await calls.tell(`${path}/cancel`).catch(unlessAway);
   const seen = await calls.read(path);
-  return job.kind === "BATCH" ? lookAtBatch(db, calls, job, seen) : lookAtTraining(calls, job, seen);
+  if (job.kind !== "BATCH") return lookAtTraining(calls, job, seen);
+  return lookAtBatch(db, calls, operations.get(job.terms.url!)!, job, seen);
 }
 
 /** What has ended cannot be cancelled any more, and says so. */
@@ -64,6 +73,7 @@ function unlessAway(error: unknown): void {
 async function lookAtBatch(
   db: Database,
   calls: ProviderCalls,
+  operation: BatchOperation,
   job: WorkloadJob,
   seen: Readonly<Record<string, unknown>>,
 ): Promise<Sighting> {
@@ -76,7 +86,7 @@ async function lookAtBatch(
   const upTo = ended ? output.length : output.lastIndexOf(NEWLINE) + 1;
   const fresh = output.subarray(Number(job.upstreamOutputRead), upTo);
   const errors = ended && errorFileId !== null ? await calls.content(errorFileId) : nothing;
-  const answers = [...answersIn(fresh), ...answersIn(errors)];
+  const answers = [...answersIn(fresh, operation), ...answersIn(errors, operation)];
   const outputRead = BigInt(Math.max(upTo, Number(job.upstreamOutputRead)));
   return { ...nothingNew, state, answers: await newAnswers(db, job, answers), outputRead };
 }
@@ -90,11 +100,11 @@ const nothingNew = {
   checkpoints: [],
 };
 
-function answersIn(lines: Buffer): ProviderAnswer[] {
+function answersIn(lines: Buffer, operation: BatchOperation): ProviderAnswer[] {
   return lines
     .toString()
     .split("\n")
-    .flatMap((line) => readAnswer(line) ?? []);
+    .flatMap((line) => readAnswer(line, operation) ?? []);
 }
 
 /** Of each line that was asked for and was not answered before, the first answer. */
@@ -105,6 +115,8 @@ async function newAnswers(db: Database, job: WorkloadJob, answers: readonly Prov
     line: number;
     custom_id: string;
     prompt_bytes: number;
+    choices: number;
+    hides_output: boolean;
     max_completion_tokens: string;
   }>(statements.unanswered, [job.inputFileId, job.id, job.maxOutputTokens, customIds]);
   const asked = new Map(rows.map((row) => [row.custom_id, row]));
@@ -118,6 +130,8 @@ async function newAnswers(db: Database, job: WorkloadJob, answers: readonly Prov
           line: row.line,
           promptBytes: row.prompt_bytes,
           maxCompletionTokens: Number(row.max_completion_tokens),
+          choices: row.choices,
+          hidesOutput: row.hides_output,
         };
   });
 }

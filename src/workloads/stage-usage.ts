@@ -44,6 +44,8 @@ export interface LineEvidence {
   /** Over all choices. */
   readonly maxCompletionTokens: number;
   readonly deliveredBytes: number;
+  readonly choices: number;
+  readonly hidesOutput: boolean;
 }
 
 /** The lines of one stage together; null: none of them is charged. */

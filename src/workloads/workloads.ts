@@ -2,8 +2,10 @@
 import type { SelectQueryBuilder } from "typeorm";
 import { WorkloadCheckpoint } from "../../entities/workload-checkpoint";
 import { WorkloadEvent } from "../../entities/workload-event";
+import type { WorkloadFile } from "../../entities/workload-file";
 import { WorkloadJob } from "../../entities/workload-job";
 import type { WorkloadJobState, WorkloadKind } from "../../schema/enums";
+import type { LineFault } from "../../schema/line-fault";
 import { organisationScope, requireKind, type Viewer } from "../accounts/viewer";
 import type { Outbox } from "../events/outbox";
 import type { Ledger } from "../ledger/ledger";
@@ -19,6 +21,8 @@ import { fetchPage, type Page, type PageRequest } from "../platform/page";
 import { readQuery } from "../platform/rows";
 import type { Quote } from "../pricing/quote";
 import type { Upstreams } from "../upstreams/upstreams";
+import { FAULTS_MAX } from "./batch-line";
+import { type BatchOperation, type BatchOperations, byUrl } from "./batch-operation";
 import type { TrainingRoute } from "./choose-endpoint";
 import { FileStore } from "./file-store";
 import { JobAdmission, type RequestMark } from "./job-admission";
@@ -45,6 +49,8 @@ export interface WorkloadsDependencies {
   readonly trainingRoutes: (model: string) => Promise<readonly TrainingRoute[]>;
   readonly rateCardsByIds: (ids: readonly string[]) => Promise<readonly Quote["card"][]>;
   readonly config: Pick<Config, "workloads" | "upstream">;
+  /** What lines of batches may call. */
+  readonly operations: readonly BatchOperation[];
 }
 
 export interface JobFilter {
@@ -68,10 +74,15 @@ const sums = {
                 coalesce(sum(choices) FILTER (WHERE max_tokens IS NULL), 0)::text AS open_choices
            FROM workload_file_line WHERE file_id = $1`,
 };
+const strangers = {
+  name: "workloads-lines-elsewhere",
+  text: `SELECT line FROM workload_file_line WHERE file_id = $1 AND url <> $2 ORDER BY line LIMIT ${FAULTS_MAX}`,
+};
 
 export class Workloads {
   readonly files: WorkloadFiles;
   private readonly dependencies: WorkloadsDependencies;
+  private readonly operations: BatchOperations;
   private readonly store: FileStore;
   private readonly admission: JobAdmission;
   private readonly poller: Poller;
@@ -81,7 +92,8 @@ export class Workloads {
     const { db, clock, log, config, rateCardsByIds } = dependencies;
     const { workloads: limits, upstream } = config;
     this.dependencies = dependencies;
-    this.store = new FileStore(db, clock, limits);
+    this.operations = byUrl(dependencies.operations);
+    this.store = new FileStore(db, clock, limits, this.operations);
     this.files = new WorkloadFiles(db, clock, this.store, limits.retentionMs);
     this.admission = new JobAdmission(dependencies);
     const course = new JobCourse({
@@ -96,6 +108,7 @@ export class Workloads {
       ...dependencies,
       ...limits,
       files: this.store,
+      operations: this.operations,
       course,
       cardById: async (id) => (await rateCardsByIds([id]))[0]!,
       callTimeoutMs: upstream.firstByteTimeoutMs,
@@ -111,7 +124,7 @@ export class Workloads {
     const { organisationId: startupId, keyId } = payer(viewer);
     const known = await this.admission.repeated(startupId, keyId, mark);
     if (known !== null) return known;
-    const { input_file_id: fileId, ...asked } = checked(batchFields, input);
+    const { input_file_id: fileId, ...asked } = checked(batchFields([...this.operations.keys()]), input);
     const file = await this.files.one(viewer, fileId, "input_file_id");
     if (file.purpose !== "BATCH") throw wrongPurpose("input_file_id", "batch");
     const lines = await this.lineSums(file.id);
@@ -121,7 +134,7 @@ export class Workloads {
       kind: "BATCH" as const,
       model: lines.model ?? "",
       terms: { metadata: asked.metadata ?? null, url: asked.endpoint, completionWindow: asked.completion_window },
-      input: lines.lines === 0 && file.faults.length === 0 ? { ...file, faults: [emptyFile] } : file,
+      input: { ...file, faults: await this.faultsOf(file, lines.lines, asked.endpoint) },
       validation: null,
       lastsMs: BATCH_MAX_MS,
       mark,
@@ -333,6 +346,15 @@ export class Workloads {
       limitedTokens: BigInt(row!.limited_tokens),
       openChoices: BigInt(row!.open_choices),
     };
+  }
+
+  /** A line may be read by itself and still call another endpoint than its batch. */
+  private async faultsOf(file: WorkloadFile, lines: number, endpoint: string): Promise<LineFault[]> {
+    if (lines === 0 && file.faults.length === 0) return [emptyFile];
+    const rows = await this.dependencies.db.query<{ line: number }>(strangers, [file.id, endpoint]);
+    const message = `The \`url\` of this line is not the batch's \`endpoint\`, ${endpoint}.`;
+    const elsewhere = rows.map(({ line }) => ({ line, code: "invalid_url", message, param: "url" }));
+    return [...file.faults, ...elsewhere].sort((a, b) => (a.line ?? 0) - (b.line ?? 0)).slice(0, FAULTS_MAX);
   }
 
   private async examples(viewer: Viewer | null, id: string, field: string) {

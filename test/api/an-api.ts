@@ -24,6 +24,7 @@ import { createLog } from "../../src/platform/log";
 import { createMetrics } from "../../src/platform/metrics";
 import { openSecrets } from "../../src/platform/secrets";
 import { OffsetClock } from "../../src/platform/test-clock";
+import { operations } from "../../src/relay/operations/operations";
 import { createServices, type Services } from "../../src/services";
 import { openRelayIdentity, type RelayIdentity } from "../../src/upstreams/identity";
 import { subscriptionClasses } from "../../subscriptions";
@@ -77,6 +78,7 @@ export async function openApi(environment: Record<string, string> = {}): Promise
       answerKey: randomBytes(32),
       publicUrl: "http://localhost",
       egress: { allowLoopback: true, ownHosts: [] },
+      operations,
     },
     bus,
   );

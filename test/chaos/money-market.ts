@@ -14,6 +14,7 @@ import { newId } from "../../src/platform/ids";
 import { createLog } from "../../src/platform/log";
 import { findPostmaster } from "../../src/platform/postmaster";
 import { openSecrets } from "../../src/platform/secrets";
+import { operations } from "../../src/relay/operations/operations";
 import { createServices, type Services } from "../../src/services";
 import { createCertificateAuthority, issueServerCertificate } from "../../src/upstreams/certificates";
 import { openRelayIdentity, type RelayIdentity } from "../../src/upstreams/identity";
@@ -171,6 +172,7 @@ export class MoneyMarket {
         answerKey: await openAnswerKey(config),
         publicUrl: PUBLIC_URL,
         egress: { allowLoopback: true, ownHosts: [] },
+        operations,
       },
       new MemoryBus((error) => log.error({ err: error }, "a listener failed")),
     );

@@ -21,6 +21,7 @@ import { openRedis, type RedisLink } from "../../src/platform/redis";
 import { openSecrets } from "../../src/platform/secrets";
 import type { KeepAliveIntervals } from "../../src/relay/keep-alive";
 import type { Watcher } from "../../src/relay/observation";
+import { operations } from "../../src/relay/operations/operations";
 import { createRelayServer, type RelayServer } from "../../src/relay/server";
 import { newLiveState } from "../../src/routing/candidate";
 import { createServices, type Services } from "../../src/services";
@@ -349,6 +350,7 @@ export class RelayWorld {
         ...this.secrets,
         publicUrl: ISSUER,
         egress,
+        operations,
       },
       bus,
     );

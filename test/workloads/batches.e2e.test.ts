@@ -85,6 +85,72 @@ test("a batch runs from its file to its output, and each answered line is charge
   });
 });
 
+test.each([
+  ["/v1/completions", { prompt: ["one text", "another"], max_tokens: 20 }, "choices"],
+  ["/v1/embeddings", { input: ["one text", "another"] }, "data"],
+  ["/v1/responses", { input: "one text", max_output_tokens: 20 }, "output"],
+] as const)("lines may call %s, and each is charged as it is there", async (url, body, member) => {
+  const startup = await workload.startup();
+  const { client } = startup;
+  const text = (customId: string) =>
+    JSON.stringify({ custom_id: customId, method: "POST", url, body: { model: MODEL, ...body } });
+  const { id } = await upload(client, "batch", [text("a"), text("b")]);
+  const made = await client.batches.create({ input_file_id: id, endpoint: url, completion_window: "24h" });
+  await workload.look();
+  await workload.work(2);
+  const done = await client.batches.retrieve(made.id);
+  expect(done).toMatchObject({
+    endpoint: url,
+    status: "completed",
+    request_counts: { total: 2, completed: 2, failed: 0 },
+  });
+  const output = await (await client.files.content(done.output_file_id!)).text();
+  const answers = output
+    .trim()
+    .split("\n")
+    .map((answer) => JSON.parse(answer).response.body);
+  for (const canary of workload.provider.canaries) expect(output).not.toContain(canary);
+  expect(answers.map((answer) => [answer.model, answer[member].length > 0])).toEqual([
+    [MODEL, true],
+    [MODEL, true],
+  ]);
+  const sum = (...names: string[]) =>
+    answers.reduce(
+      (total, { usage }) => total + (names.map((name) => usage[name]).find((tokens) => tokens >= 0) ?? 0),
+      0,
+    );
+  const promptTokens = sum("prompt_tokens", "input_tokens");
+  const completionTokens = sum("completion_tokens", "output_tokens");
+  expect(promptTokens).toBeGreaterThan(0);
+  expect(completionTokens > 0).toBe(url !== "/v1/embeddings");
+  const charges = await chargesOf(workload, startup);
+  expect(charges).toMatchObject([
+    { workload: "BATCH", prompt_tokens: promptTokens, completion_tokens: completionTokens, usage_bounded: false },
+  ]);
+  expect(BigInt(charges[0]!.charge_nano_credit)).toBe(priceOf({ promptTokens, completionTokens }));
+  expect(await balance(startup)).toMatchObject({
+    heldNanoCredit: 0n,
+    spentNanoCredit: priceOf({ promptTokens, completionTokens }),
+  });
+});
+
+test("a batch whose lines call another endpoint than its own fails with each of them, and nothing is held", async () => {
+  const startup = await workload.startup();
+  const elsewhere = JSON.stringify({
+    custom_id: "e",
+    method: "POST",
+    url: "/v1/embeddings",
+    body: { model: MODEL, input: "x" },
+  });
+  const failed = await create(startup.client, [line("a", "first"), elsewhere, line("c", "third")]);
+  expect(failed.status).toBe("failed");
+  expect(failed.errors?.data).toMatchObject([{ line: 2, code: "invalid_url", param: "url" }]);
+  expect(await balance(startup)).toMatchObject({ heldNanoCredit: 0n, spentNanoCredit: 0n });
+  const asked = { input_file_id: failed.input_file_id, completion_window: "24h" as const };
+  const other = { ...asked, endpoint: "/v1/moderations" as const };
+  await expect(startup.client.batches.create(other)).rejects.toMatchObject({ status: 400, param: "endpoint" });
+});
+
 test("a provider that reports more than it can have written is charged to the bound, and flagged", async () => {
   const startup = await workload.startup();
   const made = await create(startup.client);

@@ -1,4 +1,8 @@
 /** What a provider says of a job is read into our words or not at all: no text of its own goes any further, no id reaches another path. */
+import { chat } from "../../src/relay/operations/chat";
+import { completions } from "../../src/relay/operations/completions";
+import { embeddings } from "../../src/relay/operations/embeddings";
+import { responses } from "../../src/relay/operations/responses";
 import { answerForStartup, readAnswer } from "../../src/workloads/answer-line";
 import {
   checkpointsIn,
@@ -50,14 +54,15 @@ test("checkpoints without a step or a model are none", () => {
 });
 
 test.each(["", "null", "{}", '{"custom_id":1}', "half of a li"])("the output line %p answers nothing", (text) => {
-  expect(readAnswer(text)).toBeNull();
+  expect(readAnswer(text, chat)).toBeNull();
 });
 
 test("an answered line has our ids and our name of the model, and an error none of the provider's words", () => {
   const terms = { lineId: "ours", model: "acme/model" };
-  const body = { model: "canary/weights", choices: [{}], usage: { prompt_tokens: 1 } };
+  const body = { model: "canary/weights", choices: [{ message: { content: "four" } }], usage: { prompt_tokens: 1 } };
   const good = readAnswer(
     JSON.stringify({ custom_id: "c", response: { status_code: 200, request_id: "canary", body }, error: null }),
+    chat,
   )!;
   expect(good).toMatchObject({ succeeded: true, usage: body.usage, deliveredBytes: 4 });
   expect(JSON.parse(answerForStartup(good, terms))).toEqual({
@@ -67,7 +72,39 @@ test("an answered line has our ids and our name of the model, and an error none 
     error: null,
   });
   const bad = { custom_id: "c", response: { status_code: 500, body: { error: { message: "canary broke" } } } };
-  const shown = answerForStartup(readAnswer(JSON.stringify(bad))!, terms);
+  const shown = answerForStartup(readAnswer(JSON.stringify(bad), chat)!, terms);
   expect(shown).not.toContain("canary");
   expect(JSON.parse(shown).response.body.error.type).toBe("upstream_error");
+});
+
+const answered = (body: object) =>
+  JSON.stringify({ custom_id: "c", response: { status_code: 200, body }, error: null });
+
+test("an answer is read as its operation's, whatever it calls its usage", () => {
+  const spoken = { prompt_tokens: 3, completion_tokens: 1 };
+  const text = [{ type: "message", role: "assistant", content: [{ type: "output_text", text: "Hi" }] }];
+  const usage = { input_tokens: 3, output_tokens: 1 };
+  expect([
+    readAnswer(answered({ choices: [{ text: "Hi" }], usage: spoken }), completions),
+    readAnswer(answered({ data: [{ embedding: [0.5] }], usage: { prompt_tokens: 3 } }), embeddings),
+    readAnswer(answered({ status: "completed", output: text, usage }), responses),
+  ]).toMatchObject([
+    { succeeded: true, usage: spoken, deliveredBytes: 2 },
+    { succeeded: true, usage: { prompt_tokens: 3, completion_tokens: 0 } },
+    { succeeded: true, usage: spoken },
+  ]);
+});
+
+test("what has a status of success and is no answer of the operation is an error of its provider", () => {
+  for (const [operation, body] of [
+    [chat, { data: [] }],
+    [embeddings, { choices: [] }],
+    [responses, { status: "in_progress", output: [] }],
+  ] as const) {
+    const line = readAnswer(answered(body), operation)!;
+    expect(line).toMatchObject({ succeeded: false, statusCode: 502, deliveredBytes: 0 });
+    expect(JSON.parse(answerForStartup(line, { lineId: "l", model: "m" })).response.body.error.type).toBe(
+      "upstream_error",
+    );
+  }
 });

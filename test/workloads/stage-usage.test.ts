@@ -63,7 +63,17 @@ describe("the lines of a batch", () => {
     promptBytes: 40,
     maxCompletionTokens: 20,
     deliveredBytes: 80,
+    choices: 1,
+    hidesOutput: false,
   };
+
+  it("that hide some of what was written are bounded by what they allow, others by what came", () => {
+    const short = { ...one, usage: { prompt_tokens: 10, completion_tokens: 20 }, deliveredBytes: 4 };
+    const ends = { ...short, choices: 3 };
+    expect([short, ends, { ...short, hidesOutput: true }].map((line) => linesUsage([line])!.completionTokens)).toEqual([
+      5, 7, 20,
+    ]);
+  });
 
   it("are charged together, each within its own bound", () => {
     const much = { ...one, usage: { prompt_tokens: 1_000, completion_tokens: 1_000 } };

@@ -6,6 +6,7 @@ import { systemClock } from "../../src/platform/clock";
 import { readConfig } from "../../src/platform/config";
 import { openDatabase } from "../../src/platform/database";
 import { createLog } from "../../src/platform/log";
+import { operations } from "../../src/relay/operations/operations";
 import { createServices } from "../../src/services";
 import type { RelayIdentity } from "../../src/upstreams/identity";
 
@@ -32,6 +33,7 @@ async function main(): Promise<void> {
       answerKey: Buffer.alloc(32),
       publicUrl: issuer,
       egress: { allowLoopback: true, ownHosts: [] },
+      operations,
     },
     bus,
   );

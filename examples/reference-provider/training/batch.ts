@@ -1,10 +1,23 @@
 /** A batch: one answer per line of its input file, written to an output file that can be read while it grows. */
+import { promptsOf } from "../completions";
+import { embed } from "../embeddings";
 import { answer, chatTokens, type Message, type Model } from "../generation";
 import { type TrainingFault, Work } from "./work";
 
+interface Body {
+  model: string;
+  messages?: Message[];
+  prompt?: string | string[];
+  input?: string | string[];
+  max_tokens?: number;
+  max_completion_tokens?: number;
+  max_output_tokens?: number;
+}
+
 interface Request {
   custom_id: string;
-  body: { model: string; messages: Message[]; max_tokens?: number; max_completion_tokens?: number };
+  url: string;
+  body: Body;
 }
 
 export class Batch extends Work {
@@ -42,7 +55,7 @@ export class Batch extends Work {
   }
 
   protected doUnit(index: number, fault: TrainingFault): void {
-    const { custom_id, body } = this.requests[index] as Request;
+    const { custom_id, url, body } = this.requests[index] as Request;
     const model = this.models.get(body.model);
     const line = (status_code: number, content: object) =>
       JSON.stringify({
@@ -56,7 +69,11 @@ export class Batch extends Work {
       this.errors.push(line(404, { error }));
       return;
     }
-    this.output.push(line(200, completion(body, model, fault)));
+    const { usage, ...content } = (answers[url] ?? chat)(body);
+    const claimed = Object.fromEntries(
+      Object.entries(usage).map(([name, tokens]) => [name, tokens * (fault.claims ?? 1)]),
+    );
+    this.output.push(line(200, { ...content, model: model.id, ...(fault.silent ? {} : { usage: claimed }) }));
   }
 
   view() {
@@ -82,20 +99,65 @@ export class Batch extends Work {
   }
 }
 
-function completion(body: Request["body"], model: Model, fault: TrainingFault): object {
-  const written = answer(body.messages, body.max_completion_tokens ?? body.max_tokens ?? 256);
-  const content = Array.from({ length: written.tokens }, (_, index) => written.chunk(index)).join("");
-  const [prompt_tokens, completion_tokens] = [chatTokens(body.messages), written.tokens].map(
-    (tokens) => tokens * (fault.claims ?? 1),
-  ) as [number, number];
+type Answered = { usage: Record<string, number>; [member: string]: unknown };
+
+const created = () => Math.floor(Date.now() / 1000);
+const userText = (content: string): Message[] => [{ role: "user", content }];
+
+function chat({ messages = [], max_completion_tokens, max_tokens }: Body): Answered {
+  const written = answer(messages, max_completion_tokens ?? max_tokens ?? 256);
+  const message = { role: "assistant", content: written.whole() };
   return {
     id: "chatcmpl-batch",
     object: "chat.completion",
-    created: Math.floor(Date.now() / 1000),
-    model: model.id,
-    choices: [{ index: 0, message: { role: "assistant", content }, finish_reason: written.finishReason }],
-    ...(fault.silent
-      ? {}
-      : { usage: { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens } }),
+    created: created(),
+    choices: [{ index: 0, message, finish_reason: written.finishReason }],
+    usage: spoken(chatTokens(messages), written.tokens),
   };
 }
+
+function complete({ prompt = "", max_tokens = 16 }: Body): Answered {
+  const prompts = promptsOf(prompt, "prompt");
+  const written = prompts.map(({ text }) => answer(userText(text), max_tokens));
+  return {
+    id: "cmpl-batch",
+    object: "text_completion",
+    created: created(),
+    choices: written.map((one, index) => ({ index, text: one.whole(), finish_reason: one.finishReason })),
+    usage: spoken(sum(prompts), sum(written)),
+  };
+}
+
+function vectors({ model, input = "" }: Body): Answered {
+  const { answer: made, promptTokens } = embed({ model, input });
+  return { ...(made as object), usage: { prompt_tokens: promptTokens, total_tokens: promptTokens } };
+}
+
+function respond({ input = "", max_output_tokens = 256 }: Body): Answered {
+  const messages = userText(String(input));
+  const written = answer(messages, max_output_tokens);
+  const tokens = chatTokens(messages);
+  const content = [{ type: "output_text", text: written.whole(), annotations: [] }];
+  return {
+    id: "resp-batch",
+    object: "response",
+    created_at: created(),
+    status: "completed",
+    output: [{ id: "msg-batch", type: "message", role: "assistant", status: "completed", content }],
+    usage: { input_tokens: tokens, output_tokens: written.tokens, total_tokens: tokens + written.tokens },
+  };
+}
+
+const answers: Readonly<Record<string, (body: Body) => Answered>> = {
+  "/v1/chat/completions": chat,
+  "/v1/completions": complete,
+  "/v1/embeddings": vectors,
+  "/v1/responses": respond,
+};
+
+const sum = (of: readonly { tokens: number }[]) => of.reduce((total, { tokens }) => total + tokens, 0);
+const spoken = (prompt_tokens: number, completion_tokens: number) => ({
+  prompt_tokens,
+  completion_tokens,
+  total_tokens: prompt_tokens + completion_tokens,
+});

@@ -1,5 +1,6 @@
 /** Files, batches and fine-tuning jobs: which routes there are, what they take and how they answer. */
 import type { ErrorCode } from "../../platform/errors";
+import { operations } from "../operations/operations";
 import { errorAnswers, everywhere } from "./errors";
 import { answerHeaders, rateHeaders } from "./headers";
 import { type Answer, open, type Parameter, type PathOperation, type Paths, type Schema, schemaRef } from "./shapes";
@@ -224,7 +225,10 @@ const filePaths: Paths = {
 const batch = open(
   {
     input_file_id: text,
-    endpoint: { const: "/v1/chat/completions" },
+    endpoint: {
+      enum: operations.map(({ path }) => path),
+      description: "What every line of the file calls, as its `url`.",
+    },
     completion_window: { const: "24h" },
     metadata: { type: ["object", "null"] },
   },
