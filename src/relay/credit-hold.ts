@@ -101,13 +101,15 @@ export class CreditHold {
       its.narrowings.forget(startupId, purpose);
     }
     const first = await this.attempt(whole, maxTokens, true);
-    if (!("error" in first) || first.error.code === "BUDGET_EXCEEDED") return first;
+    if (!("error" in first)) return first;
     const kept = await its.metering.keptCredit(startupId, purpose.workload);
-    const wholeCredit = creditFor(purpose, kept);
+    const all = paid(purpose, creditFor(purpose, kept));
+    const isOverBudget = first.error.code === "BUDGET_EXCEEDED";
+    // A budget that does not cover what no credit pays for may still cover what some does.
+    if (isOverBudget && all.creditNanoCredit >= this.amount(whole, maxTokens)) return first;
     const narrower = narrowerPurposes(purpose, kept).map((one) => paid(one, creditFor(one, kept)));
-    const all = paid(purpose, wholeCredit);
     if (narrower.length === 0) {
-      const hasToldAll = all.creditNanoCredit === first.error.details?.availableNanoCredit;
+      const hasToldAll = isOverBudget || all.creditNanoCredit === first.error.details?.availableNanoCredit;
       return hasToldAll ? first : this.attempt(whole, maxTokens);
     }
     its.narrowings.learn(startupId, purpose, all.creditNanoCredit, narrower);
@@ -116,10 +118,7 @@ export class CreditHold {
   }
 
   /** Where the router would go first among all that the credit may pay for; null: it pays for none of these. */
-  private async placeNarrower(
-    purposes: readonly PaidPurpose[],
-    maxTokens: number,
-  ): Promise<HeldCredit | Shortage | null> {
+  private async placeNarrower(purposes: readonly PaidPurpose[], maxTokens: number): Promise<HeldCredit | null> {
     let left = purposes
       .map((one) => ({ ...one, scope: this.scopeOf(one.purpose) }))
       .filter(({ scope, creditNanoCredit }) => this.amount(scope, maxTokens) <= creditNanoCredit)
@@ -128,7 +127,7 @@ export class CreditHold {
       const next = this.preferred(left, maxTokens);
       if (next === null) return null;
       const placed = await this.attempt(next, maxTokens, true);
-      if (!("error" in placed) || placed.error.code === "BUDGET_EXCEEDED") return placed;
+      if (!("error" in placed)) return placed;
       left = left.filter((scope) => scope !== next);
     }
   }

@@ -164,6 +164,44 @@ describe("a startup whose only credit is kept for the H100", () => {
     expect(JSON.parse(cut.text).usage.completion_tokens).toBe(5);
   });
 
+  it("waits for a slot of an H100, and for no other", async () => {
+    await keep(100n * NANO, "H100");
+    const { routing } = world.relay.services;
+    const taken = routing
+      .routesOf(MODEL)!
+      .filter(({ accelerator }) => accelerator === "H100")
+      .flatMap((route) => Array.from({ length: route.slots }, () => route));
+    for (const route of taken) routing.attemptBegan(route);
+    const waits = ask();
+    await until("the request to wait", () => routing.queueDepth === 1);
+    const freed = taken.pop()!;
+    routing.attemptEnded(freed);
+    const { status, headers } = await waits;
+    for (const route of taken) routing.attemptEnded(route);
+    expect(status).toBe(200);
+    expect((await world.decision(headers["x-request-id"] as string)).endpoint_id).toBe(freed.endpointId);
+  });
+
+  it("is within a budget that covers the H100 and not what no credit of its pays for", async () => {
+    await keep(100n * NANO, "H100");
+    const over = { apiKeyId: startup.keyId, projectId: null, period: "MONTH" as const, hardStop: true };
+    const amountNanoCredit = holdOf(MODEL, 10, ["H100"]);
+    await world.services.budgets.create(world.operator, { ...over, amountNanoCredit });
+    expect(JSON.parse((await ask({ max_tokens: 11 })).text).error).toMatchObject({
+      code: "budget_exceeded",
+      affordable_tokens: 10,
+    });
+    expect((await ask()).status).toBe(200);
+  });
+
+  it("is told to the provider that it was lost to, by its reason", async () => {
+    await keep(100n * NANO, "H100");
+    const { headers } = await ask();
+    await world.decision(headers["x-request-id"] as string);
+    const losses = await world.services.routing.losses(other.viewer, {});
+    expect(losses.map(({ reason }) => reason)).toContain("ACCELERATOR_NOT_COVERED");
+  });
+
   it("can spend all of it, at two relays at once, and not one request more", async () => {
     await keep(10n * holdOf(SCRIPTED, 100, ["H100"]), "H100");
     const before = scriptedOther.scripted.requests.length;
