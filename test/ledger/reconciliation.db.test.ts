@@ -85,6 +85,18 @@ test("a posting that the journal has not written up yet is no drift, and an alte
   expect((await reconciliation.run()).driftNano).toBe(2n);
 });
 
+test("a charge that was paid from a lot which is kept for something else is named", async () => {
+  const { id, accelerator } = await change(
+    "SELECT id, accelerator FROM usage_record WHERE charge_nano_credit > 0 ORDER BY id DESC LIMIT 1",
+  );
+  const lots =
+    "kind = 'WALLET_LOT' AND lot_id IN (SELECT d.lot_id FROM transfer t JOIN ledger_account d ON d.id = t.debit_account_id WHERE t.group_id = $1)";
+  await change(`UPDATE ledger_account SET accelerators = ARRAY[$2] WHERE ${lots}`, [id, accelerator]);
+  expect((await reconciliation.runWhole()).faults).toEqual([]);
+  await change(`UPDATE ledger_account SET accelerators = ARRAY['B200'] WHERE ${lots}`, [id]);
+  expect((await reconciliation.runWhole()).faults).toContain(`lot that paid for usage record ${id}`);
+});
+
 test("a charge without its usage record, and one that was recorded otherwise than charged, are named", async () => {
   await someRequests(books, 6);
   const gone = await change(

@@ -32,7 +32,7 @@ beforeAll(async () => {
   world = await openRelayWorld({
     relays: 2,
     sharedBus: true,
-    environment: { UPSTREAM_FIRST_BYTE_TIMEOUT_MS: "20000" },
+    environment: { UPSTREAM_FIRST_BYTE_TIMEOUT_MS: "20000", UPSTREAM_CONNECT_TIMEOUT_MS: "20000" },
     providers: [
       { model: MODEL, accelerator: "A100", slots: 512 },
       { model: MODEL, accelerator: "H100", slots: 64 },
