@@ -34,6 +34,8 @@ export function rewriteRequest(
     if (isAbsent(body, options)) set("stream_options", '{"include_usage":true}');
     else splices.push(...forceIncludeUsage(body, options));
   }
+  // The very same bytes: they need neither a copy nor a hash of their own, which take 0.4 ms of 220 KB.
+  if (splices.length === 0 && inserted === "") return body;
   // First in the list, because it must stay before a cut that begins at the same byte.
   splices.unshift({ start: scan.insertAt, end: scan.insertAt, text: inserted });
   return spliced(body, splices);

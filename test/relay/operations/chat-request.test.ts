@@ -107,9 +107,9 @@ describe("refusing", () => {
 });
 
 describe("rewriting", () => {
-  test("without edits every byte stays", () => {
-    const text = ` {"model" : "a",\n"messages":${messages}, "x": 1.0e0}\n`;
-    expect(rewrite(text, {})).toBe(text);
+  test("without edits it is the very same body, so that nobody copies and hashes it again", () => {
+    const body = Buffer.from(` {"model" : "a",\n"messages":${messages}, "x": 1.0e0}\n`);
+    expect(chat.rewrite(body, chat.scan(body), {})).toBe(body);
   });
 
   test("the model's name is replaced where it stands", () => {
