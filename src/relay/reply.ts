@@ -32,23 +32,22 @@ export class Reply {
 
   /** The head of a stream; a comment in a long silence may have brought it before the first content. */
   open(): void {
-    const { admission, response, turn } = this.its;
+    const { admission, turn } = this.its;
     if (turn.client.begun) return;
-    admission.permit.allowance.headersTo(response);
-    turn.client.begin(200, streamHeaders(this.facts(this.attempts + 1)));
+    turn.client.begin(200, streamHeaders(this.facts(this.attempts + 1)), admission.permit.allowance.headers());
   }
 
   /** Its charge is on record. */
   complete(answer: RelayAnswer): void {
-    const { admission, response, turn } = this.its;
+    const { admission, turn } = this.its;
     if (answer instanceof StreamAnswer) {
       answer.finish();
       turn.client.end(null, this.trailers());
       return;
     }
     const { body } = answer;
-    admission.permit.allowance.headersTo(response);
-    turn.client.begin(200, wholeHeaders(this.facts(), body.length, this.costNanoCredit));
+    const headers = wholeHeaders(this.facts(), body.length, this.costNanoCredit);
+    turn.client.begin(200, headers, admission.permit.allowance.headers());
     turn.client.end(body);
   }
 

@@ -4,7 +4,7 @@ import type { KeyLimits } from "../../accounts/key-limits";
 import type { Group, Lack } from "./group";
 import { Permit } from "./permit";
 import type { Pool } from "./pool";
-import { type Figures, setRateHeaders } from "./rate-headers";
+import { type Figures, type RateHeaders, rateHeaders } from "./rate-headers";
 import { rateLimitExceeded } from "./refusal";
 import type { Subject } from "./subject";
 
@@ -44,15 +44,20 @@ export class Allowance {
   }
 
   /** Of the key and its organisation, whichever has less left. */
-  headersTo(response: ServerResponse): void {
+  headers(): RateHeaders {
     const { group, key, nowMs } = this.options;
     const now = nowMs();
     const { organisation } = group;
-    setRateHeaders(
-      response,
+    return rateHeaders(
       tighter(key.requests, organisation.requests, now),
       tighter(key.tokens, organisation.tokens, now),
     );
+  }
+
+  /** The same on a head that somebody else writes. */
+  headersTo(response: ServerResponse): void {
+    if (response.headersSent) return;
+    for (const [name, value] of Object.entries(this.headers())) response.setHeader(name, value);
   }
 
   private refusal(lack: Lack, tokens: number): Error {

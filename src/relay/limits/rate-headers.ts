@@ -1,6 +1,4 @@
 /** The six `x-ratelimit-*` headers as OpenAI writes them, durations included. */
-import type { ServerResponse } from "node:http";
-
 export interface Figures {
   readonly limit: number;
   readonly remaining: number;
@@ -8,15 +6,17 @@ export interface Figures {
   readonly resetMs: number;
 }
 
-/** On the answer's head, whoever writes it. */
-export function setRateHeaders(response: ServerResponse, requests: Figures, tokens: Figures): void {
-  if (response.headersSent) return;
-  response.setHeader("x-ratelimit-limit-requests", requests.limit);
-  response.setHeader("x-ratelimit-limit-tokens", tokens.limit);
-  response.setHeader("x-ratelimit-remaining-requests", requests.remaining);
-  response.setHeader("x-ratelimit-remaining-tokens", tokens.remaining);
-  response.setHeader("x-ratelimit-reset-requests", durationText(requests.resetMs));
-  response.setHeader("x-ratelimit-reset-tokens", durationText(tokens.resetMs));
+export type RateHeaders = ReturnType<typeof rateHeaders>;
+
+export function rateHeaders(requests: Figures, tokens: Figures) {
+  return {
+    "x-ratelimit-limit-requests": requests.limit,
+    "x-ratelimit-limit-tokens": tokens.limit,
+    "x-ratelimit-remaining-requests": requests.remaining,
+    "x-ratelimit-remaining-tokens": tokens.remaining,
+    "x-ratelimit-reset-requests": durationText(requests.resetMs),
+    "x-ratelimit-reset-tokens": durationText(tokens.resetMs),
+  };
 }
 
 /** `0s`, `6ms`, `8.64s`, `1m0s`, `1h0m0.5s`. */
