@@ -85,6 +85,10 @@ export interface Settlement {
   readonly chargedNanoCredit: bigint;
 }
 
+interface Terms extends Pick<CaptureItem, "period" | "charge" | "accrual" | "usage"> {
+  readonly gpuNanos: bigint;
+}
+
 const EXPIRED_BATCH_MAX = 200;
 
 /** The billing month of an instant, `YYYY-MM` UTC. */
@@ -135,17 +139,19 @@ export class Metering {
   }
 
   /**
-   * Sets credit aside for one request before anything is dispatched: in memory from a lease of this process, or durably.
-   * Errors: INSUFFICIENT_CREDITS, BUDGET_EXCEEDED (both with details.availableNanoCredit), DATABASE_UNAVAILABLE, OVERLOADED.
+   * Sets credit aside for one request before anything is dispatched: in memory from a lease of this process, or durably, which
+   * alone is a promise. Its errors: INSUFFICIENT_CREDITS, BUDGET_EXCEEDED (both with details.availableNanoCredit),
+   * DATABASE_UNAVAILABLE, OVERLOADED.
    */
-  async authorise(request: Authorisation): Promise<Authorised> {
+  authorise(request: Authorisation): Authorised | Promise<Authorised> {
     const { startupId, apiKeyId, purpose, durable } = request;
     const borrower = purpose === null || durable ? null : { startupId, apiKeyId, purpose };
     const leaseId = borrower && this.leases.hold(borrower, request);
     if (leaseId !== null) return { leaseId };
-    const { under } = await this.holdInLedger(request);
-    if (borrower !== null) this.leases.learn(borrower, under);
-    return { leaseId };
+    return this.holdInLedger(request).then(({ under }) => {
+      if (borrower !== null) this.leases.learn(borrower, under);
+      return { leaseId };
+    });
   }
 
   /**
@@ -168,7 +174,8 @@ export class Metering {
    */
   async settleStage(tx: EntityManager, delivery: Delivery, nextHoldId: string | null): Promise<StageSettlement> {
     const at = this.clock.now();
-    const terms = await this.terms(delivery, at);
+    const period = periodOf(at);
+    const terms = this.terms(delivery, period, await this.monthlyGpuNanos(delivery.providerId, period, at));
     return chargeStage(tx, delivery, { ...terms, at, nextHoldId });
   }
 
@@ -308,29 +315,32 @@ export class Metering {
   }
 
   private async charge(delivery: Delivery): Promise<Settlement> {
+    const { providerId, leaseId, requestId } = delivery;
     const at = this.clock.now();
-    const { gpuNanos, period, ...terms } = await this.terms(delivery, at);
-    const result = await this.book(delivery, { at, period, providerId: delivery.providerId, ...terms });
+    const period = periodOf(at);
+    const known = this.volume.peek(providerId, period, at.getTime());
+    const terms = this.terms(delivery, period, known ?? (await this.monthlyGpuNanos(providerId, period, at)));
+    const { gpuNanos } = terms;
+    const result = await this.book(delivery, at, terms);
+    if (leaseId !== null && result.code === "LEASE_LOST") this.leases.lost(leaseId);
     if (result.code !== "CAPTURED") {
       throw new DomainError("SETTLEMENT_REFUSED", "The hold of this request was released before it could be settled.");
     }
-    if (result.fresh) this.volume.add(delivery.providerId, period, gpuNanos);
+    const chargedNanoCredit = BigInt(result.charged);
+    if (leaseId !== null) this.leases.captured(leaseId, requestId, { charged: chargedNanoCredit, fresh: result.fresh });
+    if (result.fresh) this.volume.add(providerId, period, gpuNanos);
     // Whether an earlier attempt of this process counted it is unknown, when its reply was lost: read it again.
-    else this.volume.forget(delivery.providerId);
+    else this.volume.forget(providerId);
     this.bus.publish("balance.changed", { startupId: delivery.startupId });
-    return { gpuNanos, chargedNanoCredit: BigInt(result.charged) };
+    return { gpuNanos, chargedNanoCredit };
   }
 
   /** What the delivery comes to: charge, accrual and the members of its usage record. */
-  private async terms(delivery: Delivery, at: Date) {
-    const period = periodOf(at);
+  private terms(delivery: Delivery, period: string, monthlyGpuNanos: bigint): Terms {
     const { quote } = delivery;
     const gpuNanos = gpuNanosFor(delivery.usage, quote.throughput);
     const price = chargeNanoCredit(gpuNanos, quote.fixingNanoUsdPerGpuHour, quote.card);
-    const accrualSharePpm = sharePpm(
-      quote.card,
-      tierFor(quote.card, (await this.monthlyGpuNanos(delivery.providerId, period, at)) + gpuNanos),
-    );
+    const accrualSharePpm = sharePpm(quote.card, tierFor(quote.card, monthlyGpuNanos + gpuNanos));
     return {
       gpuNanos,
       period,
@@ -340,19 +350,29 @@ export class Metering {
     };
   }
 
-  private async book(
-    delivery: Delivery,
-    charge: Omit<CaptureItem, "id" | "startupId" | "leaseId" | "rateCardId" | "held">,
-  ) {
-    const { requestId, startupId, leaseId } = delivery;
-    if (leaseId === null) return this.queue.resolve({ holdId: requestId, resolution: "CAPTURED", ...charge });
+  /** Member by member: to spread the terms costs more than to work them out. */
+  private book(delivery: Delivery, at: Date, { period, charge, accrual, usage }: Terms) {
+    const { requestId, startupId, leaseId, providerId } = delivery;
+    if (leaseId === null) {
+      const resolution = "CAPTURED";
+      return this.queue.resolve({ holdId: requestId, resolution, at, charge, accrual, providerId, period, usage });
+    }
+    const rateCardId = delivery.quote.card.id;
     const held = delivery.heldNanoCredit.toString();
-    const item = { id: requestId, startupId, leaseId, rateCardId: delivery.quote.card.id, held, ...charge };
-    const result = await this.queue.capture(item);
-    if (result.code === "LEASE_LOST") this.leases.lost(leaseId);
-    if (result.code === "CAPTURED")
-      this.leases.captured(leaseId, requestId, { charged: BigInt(result.charged), fresh: result.fresh });
-    return result;
+    const item = {
+      id: requestId,
+      startupId,
+      leaseId,
+      rateCardId,
+      held,
+      at,
+      charge,
+      accrual,
+      providerId,
+      period,
+      usage,
+    };
+    return this.queue.capture(item);
   }
 
   private async monthlyGpuNanos(providerId: string, period: string, at: Date): Promise<bigint> {

@@ -4,10 +4,9 @@ import type { RoutingAttempt } from "../../entities/routing-decision";
 import type { RoutingOutcome, UsageOutcome } from "../../schema/enums";
 import { DomainError } from "../platform/errors";
 import type { Route } from "../routing/routing";
-import { bodySha256 } from "../upstreams/relay-token";
 import type { Admission } from "./admission";
 import { BufferedAnswer, StreamAnswer } from "./answers";
-import { type AttemptEnd, attemptTimeouts, runAttempt } from "./attempt";
+import { type AttemptEnd, runAttempt } from "./attempt";
 import type { RelayContext } from "./context";
 import { deliveryOf } from "./delivery";
 import { asDomainError, noAnswer, providersBusy } from "./errors";
@@ -15,6 +14,7 @@ import { KeepAlive, keepAliveIntervals } from "./keep-alive";
 import { ModelName } from "./model-name";
 import type { Observation, Outcome } from "./observation";
 import type { InferenceRequest } from "./operations/operation";
+import { Outgoing } from "./outgoing";
 import { brokeOff, type RelayAnswer, Reply } from "./reply";
 import { RoutesOfRequest } from "./routes-of-request";
 import { operationNotServed } from "./served-operations";
@@ -37,11 +37,10 @@ interface ExchangeOptions {
 export class Exchange {
   private readonly attempts: RoutingAttempt[] = [];
   private readonly routes: RoutesOfRequest;
+  private readonly outgoing: Outgoing;
   private readonly reply: Reply;
   private lastFailure: AttemptEnd | null = null;
   private ttftMs: number | null = null;
-  /** SHA-256 of what the last attempt was sent. */
-  private upstreamHash = "";
   private end: TurnEnd = "FAILED";
 
   constructor(
@@ -49,6 +48,7 @@ export class Exchange {
     private readonly options: ExchangeOptions,
   ) {
     this.routes = new RoutesOfRequest(relay, options.admission, options.turn.client);
+    this.outgoing = new Outgoing(relay, options);
     this.reply = new Reply(relay.metering, options);
   }
 
@@ -92,8 +92,7 @@ export class Exchange {
     const answer = request.stream
       ? this.streamAnswer()
       : new BufferedAnswer(request.operation, new ModelName(admission.model));
-    const came = await this.dispatch(route, number, answer).finally(() => routing.attemptEnded(route));
-    const end = this.asFailure(came, route);
+    const end = this.asFailure(await this.dispatch(route, number, answer), route);
     const endedMs = performance.now();
     const result = resultOf(end);
     this.options.seen.attempts.push({ result, beganMs, endedMs });
@@ -141,34 +140,13 @@ export class Exchange {
     return { kind: "FAILED", failure: "STATUS_5XX", result: "REFUSED" };
   }
 
-  /** Async, so that whatever is thrown on the way gives the slot back. */
+  /** Gives the slot back, whatever comes of it. */
   private async dispatch(route: Route, number: number, answer: RelayAnswer): Promise<AttemptEnd> {
-    const { admission, body, request, requestHash, turn } = this.options;
-    const upstreamBody = this.upstreamBody(route);
-    this.upstreamHash = upstreamBody === body ? requestHash : bodySha256(upstreamBody);
-    return runAttempt({
-      upstreams: this.relay.upstreams,
-      attempt: {
-        endpoint: route.upstream,
-        startupId: admission.startupId,
-        requestId: admission.requestId,
-        attempt: number,
-        method: "POST",
-        path: request.operation.path,
-        body: upstreamBody,
-        bodySha256: this.upstreamHash,
-        accept: request.stream ? "text/event-stream" : "application/json",
-      },
-      answer,
-      client: turn.client,
-      timeouts: attemptTimeouts(
-        this.relay.config.upstream,
-        request.stream ? null : admission.maxTokens * request.choices,
-      ),
-      deadlineMs: this.options.startedMs + this.relay.config.upstream.totalTimeoutMs,
-      onFault: (error) =>
-        this.relay.log.error({ err: error, requestId: admission.requestId }, "an answer could not be read: our fault"),
-    });
+    try {
+      return await runAttempt(this.outgoing.attemptAt(route, number, answer));
+    } finally {
+      this.relay.routing.attemptEnded(route);
+    }
   }
 
   private streamAnswer(): StreamAnswer {
@@ -186,15 +164,6 @@ export class Exchange {
         this.reply.open();
       },
       onContent: () => this.relay.metrics.content(seen),
-    });
-  }
-
-  private upstreamBody(route: Route): Buffer {
-    const { admission, body, request } = this.options;
-    return request.operation.rewrite(body, request, {
-      ...(route.upstreamModel === admission.model ? {} : { model: route.upstreamModel }),
-      ...(request.stream ? { includeUsage: true as const } : {}),
-      ...(request.maxTokens === admission.maxTokens ? {} : { maxTokens: admission.maxTokens }),
     });
   }
 
@@ -253,26 +222,22 @@ export class Exchange {
   }
 
   private async settle(route: Route, answer: RelayAnswer, outcome: UsageOutcome): Promise<void> {
-    const { admission, request, requestHash, startedMs, seen } = this.options;
+    const { admission, request, requestHash, startedMs, seen, turn } = this.options;
     const settlingMs = performance.now();
     const delivery = deliveryOf(admission, request, route, answer.delivered, {
       outcome,
       attempts: this.attempts.length,
       ttftMs: this.ttftMs,
-      durationMs: Math.round(performance.now() - startedMs),
+      durationMs: Math.round(settlingMs - startedMs),
       requestHash,
-      upstreamHash: this.upstreamHash,
+      upstreamHash: this.outgoing.bodyHash,
     });
     if (delivery === null) return this.release();
     if (delivery.usage.clamped) {
       const evidence = { requestId: admission.requestId, endpointId: route.endpointId };
       this.relay.log.warn(evidence, "reported usage is outside what the relay saw");
     }
-    await this.reply.store(answer, outcome).catch(async (error: unknown) => {
-      // What is not stored is not settled.
-      await this.release().catch(() => undefined);
-      throw error;
-    });
+    if (turn.store !== null) await this.store(answer, outcome);
     this.end = "SPENT";
     const { permit } = admission;
     const { promptTokens, completionTokens } = delivery.usage;
@@ -288,6 +253,16 @@ export class Exchange {
       // Of an answer that is not charged the client got nothing, unless it was streamed.
       if (answer.committed) permit.settle(promptTokens + completionTokens);
       else permit.giveBack();
+      throw error;
+    }
+  }
+
+  /** What is not stored is not settled. */
+  private async store(answer: RelayAnswer, outcome: UsageOutcome): Promise<void> {
+    try {
+      await this.reply.store(answer, outcome);
+    } catch (error) {
+      await this.release().catch(() => undefined);
       throw error;
     }
   }
