@@ -54,7 +54,7 @@ const losses = (schema: string) => `
   LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ${schema}, pg_temp AS $$
   #variable_conflict use_column
   DECLARE
-    refusals text[] := ARRAY['MODEL_MISMATCH', 'OFFERING_NOT_LIVE', 'ENDPOINT_NOT_LIVE', 'REGION_MISMATCH', 'TIER_BELOW_ASKED',
+    refusals text[] := ARRAY['MODEL_MISMATCH', 'OFFERING_NOT_LIVE', 'ENDPOINT_NOT_LIVE', 'REGION_MISMATCH', 'TIER_BELOW_ASKED', 'ACCELERATOR_NOT_COVERED',
       'CONTEXT_TOO_LONG', 'IN_MAINTENANCE', 'NO_CAPACITY_WINDOW', 'NOT_PRICED', 'COOLING_DOWN', 'SATURATED', 'ALREADY_TRIED'];
   BEGIN
     -- The settings count only on a tenant's connection; inside a function of the owner, SET ROLE still shows who called.

@@ -28,8 +28,7 @@ import { Budgets } from "./0026-budgets";
 import { WorkloadJobs } from "./0027-workload-jobs";
 import { Receipts } from "./0028-receipts";
 import { PlainCaptures } from "./0029-plain-captures";
-import { AcceleratorNotCovered } from "./0030-accelerator-not-covered";
-import { BatchOperations } from "./0031-batch-operations";
+import { BatchOperations } from "./0030-batch-operations";
 
 export const migrations = [
   Accounts,
@@ -61,6 +60,5 @@ export const migrations = [
   WorkloadJobs,
   Receipts,
   PlainCaptures,
-  AcceleratorNotCovered,
   BatchOperations,
 ] as const;

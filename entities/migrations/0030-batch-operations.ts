@@ -2,7 +2,7 @@
 import type { MigrationInterface, QueryRunner } from "typeorm";
 
 export class BatchOperations implements MigrationInterface {
-  readonly name = "batch-operations-1763900000031";
+  readonly name = "batch-operations-1763900000030";
 
   async up(runner: QueryRunner): Promise<void> {
     // Those that are there are for chats, which show all of it.
