@@ -165,7 +165,7 @@ describe("a client that leaves is noticed by the provider within 100 ms", () => 
     await withSilentAddress(async (accepted) => {
       // More than a relay connects at once.
       const asked = Array.from({ length: 20 }, () => ask(SOLO));
-      await until("as many to connect as may", () => accepted() === 16);
+      await until("as many to connect as may", () => accepted() >= 16);
       const since = ownTime();
       for (const exchange of asked) exchange.leave();
       await until("all to be over", () => world.relay.server.inFlight() === 0);
