@@ -481,7 +481,7 @@ export async function aMarket(db: Database): Promise<Market> {
     created_at: at,
   });
   await put("workload_file_chunk", { file_id: file, number: 0, content: bytes() });
-  const asked = { custom_id: "c", url: "u", model: "m", prompt_bytes: 1, choices: 1 };
+  const asked = { custom_id: "c", url: "u", model: "m", prompt_bytes: 1, choices: 1, hides_output: false };
   await put("workload_file_line", { file_id: file, line: 1, ...asked });
   const nothing = [
     "line_count answered_count error_count upstream_output_read upstream_step fixing_nano_usd_per_gpu_hour prefill_tokens_per_gpu_second",
