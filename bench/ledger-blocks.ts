@@ -31,14 +31,6 @@ export async function timeBlocks(
 
 /** Every relay has credit of each of them. */
 async function lend(world: LedgerWorld, relays: readonly Metering[], startupIds: readonly string[]): Promise<void> {
-  await Promise.all(
-    relays.flatMap((metering) =>
-      startupIds.map(async (startupId) => {
-        const asked = request(world, startupId, world.purpose);
-        await metering.release(asked.requestId, startupId, await metering.authorise(asked));
-      }),
-    ),
-  );
   const wanted = relays.length * startupIds.length;
   const lent = async () => {
     const [{ n }]: [{ n: number }] = await world.db.source.query(
@@ -47,7 +39,16 @@ async function lend(world: LedgerWorld, relays: readonly Metering[], startupIds:
     );
     return n;
   };
-  while ((await lent()) < wanted) await pause(LOOK_EVERY_MS);
+  // A process borrows for a startup from the second request on: the answer to the first tells of budgets.
+  while ((await lent()) < wanted) {
+    await Promise.all(relays.flatMap((metering) => startupIds.map((startupId) => ask(world, metering, startupId))));
+    await pause(LOOK_EVERY_MS);
+  }
+}
+
+async function ask(world: LedgerWorld, metering: Metering, startupId: string): Promise<void> {
+  const asked = request(world, startupId, world.purpose);
+  await metering.release(asked.requestId, startupId, await metering.authorise(asked));
 }
 
 async function expectRefused(world: LedgerWorld, relays: readonly Metering[], startupId: string): Promise<void> {
