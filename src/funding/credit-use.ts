@@ -9,8 +9,11 @@ const TRANSFERS_MAX = 20_000;
 /**
  * Transfers have one order, that of their commits, so all behind the mark are looked at once and none is missed. A request
  * that several lots paid for is counted where it drew on the facility first. What the mark and the sums say commits together.
+ *
+ * Look-ups are behind OFFSET 0 and without sequential scans: the newest rows are in no statistics yet, and a join that was planned
+ * for a few of them went through all usage records once per transfer (7 s for 17,000 transfers, instead of 0.1).
  */
-const rollUp = `
+export const rollUp = `
   WITH mark AS MATERIALIZED (
     SELECT seq FROM credit_use_mark FOR UPDATE
   ), passed AS MATERIALIZED (
@@ -21,10 +24,10 @@ const rollUp = `
            CASE WHEN EXISTS (SELECT FROM transfer p WHERE p.group_id = t.group_id AND p.credit_account_id = t.credit_account_id
                                 AND p.kind IN ('POST', 'POSTED') AND p.seq < t.seq) THEN 0 ELSE 1 END AS first
       FROM passed t
-      JOIN ledger_account r ON r.id = t.credit_account_id AND r.kind = 'CREDIT_REDEEMED'
-      JOIN ledger_account lot ON lot.id = t.debit_account_id
-      LEFT JOIN usage_record u ON u.id = t.group_id
-      LEFT JOIN endpoint e ON e.id = u.endpoint_id
+     CROSS JOIN LATERAL (SELECT r.facility_id FROM ledger_account r WHERE r.id = t.credit_account_id AND r.kind = 'CREDIT_REDEEMED' OFFSET 0) r
+     CROSS JOIN LATERAL (SELECT l.organisation_id FROM ledger_account l WHERE l.id = t.debit_account_id OFFSET 0) lot
+      LEFT JOIN LATERAL (SELECT u.accelerator, u.region, u.endpoint_id FROM usage_record u WHERE u.id = t.group_id OFFSET 0) u ON true
+      LEFT JOIN LATERAL (SELECT e.sla_tier FROM endpoint e WHERE e.id = u.endpoint_id OFFSET 0) e ON true
      WHERE t.code = 'USAGE' AND t.kind IN ('POST', 'POSTED')
   ), summed AS (
     INSERT INTO credit_use AS c (facility_id, startup_id, hour, accelerator, region, sla_tier, requests, spent_nano_credit)
@@ -35,11 +38,15 @@ const rollUp = `
   UPDATE credit_use_mark k SET seq = coalesce((SELECT max(seq) FROM passed), k.seq)
   RETURNING (SELECT count(*)::int FROM passed) AS passed`;
 
+/** Goes before the roll-up, in its transaction. */
+export const indexesOnly = "SET LOCAL enable_seqscan = off";
+
 /** Returns how many transfers it looked at. Repeating it counts nothing twice. For the worker. */
 export async function sumUpCreditUse(db: Database): Promise<number> {
   let total = 0;
   for (;;) {
     const passed = await transaction(db, async (tx) => {
+      await tx.query(indexesOnly);
       const [rows]: [{ passed: number }[], number] = await tx.query(rollUp);
       return rows[0]?.passed ?? 0;
     });

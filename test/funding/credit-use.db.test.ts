@@ -1,7 +1,9 @@
 /** What lenders see of spending: every charge counted once where it was spent, and how long the rest will last. */
 import fc from "fast-check";
 import { Catalog } from "../../src/catalog/catalog";
+import { indexesOnly, rollUp } from "../../src/funding/credit-use";
 import type { UseFilter } from "../../src/funding/exposure";
+import { transaction } from "../../src/platform/transaction";
 import { viewerOf } from "../accounts/a-world";
 import { anEndpoint } from "../catalog/an-endpoint";
 import { aFund, type Fund, usd } from "./a-fund";
@@ -137,4 +139,22 @@ test("the position adds its facilities up, and says how long credit lasts and wh
   expect((await position()).spentLastWeekNanoCredit).toBe(usd(6));
   const own = await acting(fund.rival, () => fund.funding.exposure.capitalPosition(fund.rival));
   expect([own.facilities, own.fundedNanoUsd]).toEqual([0, 0n]);
+});
+
+test("what was spent is looked up transfer by transfer, also before the newest rows are in any statistics", async () => {
+  const facility = await fund.facility();
+  const { lot } = await fund.draw(facility, usd(100));
+  await fund.spend(lot.startupId, usd(1), {});
+  const plan = await transaction(fund.world.db, async (tx) => {
+    await tx.query(indexesOnly);
+    return (await tx.query(`EXPLAIN ${rollUp}`)) as { "QUERY PLAN": string }[];
+  });
+  const lines = plan.map((row) => row["QUERY PLAN"]);
+  for (const table of ["usage_record", "ledger_account", "endpoint"]) {
+    const scans = lines.filter((line) => / Scan .*on /.test(line) && line.includes(` on ${table} `));
+    expect(scans.length).toBeGreaterThan(0);
+    for (const scan of scans) expect(scan).toMatch(/Index Scan/);
+  }
+  // Joined by hash or in a loop without a key, a batch would be compared with all there ever was.
+  expect(lines.join("\n")).not.toMatch(/Join Filter|Hash Cond/);
 });
