@@ -62,10 +62,14 @@ export async function admit(
   const entered = permitFor(options.allowance, asked, maxTokens);
   const permit = entered instanceof Promise ? await entered : entered;
   const hold = new CreditHold(options, viewer, asked, requestId, { model, routes: priced, maxTokens, purpose });
-  const held = await hold.place().catch((error: unknown) => {
+  let held: HeldCredit;
+  try {
+    const placed = hold.place();
+    held = placed instanceof Promise ? await placed : placed;
+  } catch (error) {
     permit.giveBack();
     throw error;
-  });
+  }
   return {
     requestId,
     startupId: viewer.organisationId,

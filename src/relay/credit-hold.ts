@@ -72,36 +72,54 @@ export class CreditHold {
   }
 
   /**
-   * Without a limit of its own a request is cut to what the balance affords instead of being refused.
+   * Without a limit of its own a request is cut to what the balance affords instead of being refused. A promise only when the
+   * ledger must be asked.
    * Errors: INSUFFICIENT_CREDITS, BUDGET_EXCEEDED, DATABASE_UNAVAILABLE, OVERLOADED.
    */
-  async place(): Promise<HeldCredit> {
-    let { maxTokens } = this.terms;
-    for (let round = 1; ; round++) {
-      const placed = await this.placeFor(maxTokens);
-      if (!("error" in placed)) return placed;
+  place(): HeldCredit | Promise<HeldCredit> {
+    const placed = this.placeFor(this.terms.maxTokens);
+    return placed instanceof Promise ? this.orLess(placed) : placed;
+  }
+
+  private async orLess(first: Promise<HeldCredit | Shortage>): Promise<HeldCredit> {
+    let placed = await first;
+    for (let round = 1; "error" in placed; round++) {
       const available = placed.error.details?.availableNanoCredit as bigint;
       const affordable = this.affordableTokens(placed.scope, available, this.terms.maxTokens);
       // What was available may be another request's by the next look: more than one round, but not for ever.
       if (this.asked.maxTokens !== undefined || affordable < 1 || round === HOLD_ROUNDS_MAX)
         throw await this.tooLittle(placed.error, affordable);
-      maxTokens = affordable;
+      placed = await this.placeFor(affordable);
     }
+    return placed;
   }
 
-  private async placeFor(maxTokens: number): Promise<HeldCredit | Shortage> {
+  private placeFor(maxTokens: number): HeldCredit | Promise<HeldCredit | Shortage> {
     const { its, whole, viewer } = this;
     const { purpose } = whole;
     if (purpose.accelerators.length === 1) return this.attempt(whole, maxTokens);
-    const startupId = viewer.organisationId;
-    const known = its.narrowings.of(startupId, purpose, this.amount(whole, maxTokens));
-    if (known !== null) {
-      const placed = await this.placeNarrower(known, maxTokens);
-      if (placed !== null) return placed;
-      its.narrowings.forget(startupId, purpose);
-    }
-    const first = await this.attempt(whole, maxTokens, true);
+    const known = its.narrowings.of(viewer.organisationId, purpose, this.amount(whole, maxTokens));
+    if (known !== null) return this.placeAsBefore(known, maxTokens);
+    const first = this.attempt(whole, maxTokens, true);
+    return first instanceof Promise ? this.orNarrower(first, maxTokens) : first;
+  }
+
+  private async placeAsBefore(known: readonly PaidPurpose[], maxTokens: number): Promise<HeldCredit | Shortage> {
+    const placed = await this.placeNarrower(known, maxTokens);
+    if (placed !== null) return placed;
+    this.its.narrowings.forget(this.viewer.organisationId, this.whole.purpose);
+    return this.orNarrower(this.attempt(this.whole, maxTokens, true), maxTokens);
+  }
+
+  private async orNarrower(
+    asked: HeldCredit | Promise<HeldCredit | Shortage>,
+    maxTokens: number,
+  ): Promise<HeldCredit | Shortage> {
+    const first = await asked;
     if (!("error" in first)) return first;
+    const { its, whole } = this;
+    const { purpose } = whole;
+    const startupId = this.viewer.organisationId;
     const kept = await its.metering.keptCredit(startupId, purpose.workload);
     const all = paid(purpose, creditFor(purpose, kept));
     const isOverBudget = first.error.code === "BUDGET_EXCEEDED";
@@ -148,30 +166,36 @@ export class CreditHold {
     return scopes.find(({ purpose }) => purpose.accelerators.includes(route.accelerator)) ?? null;
   }
 
-  private async attempt(scope: Scope, maxTokens: number, hasAlternative = false): Promise<HeldCredit | Shortage> {
+  private attempt(
+    scope: Scope,
+    maxTokens: number,
+    hasAlternative = false,
+  ): HeldCredit | Promise<HeldCredit | Shortage> {
     const { its, whole, viewer, requestId } = this;
     const { metering, metrics } = its;
     const heldNanoCredit = this.amount(scope, maxTokens);
     const beganMs = performance.now();
-    try {
-      const { leaseId } = await metering.authorise({
-        requestId,
-        startupId: viewer.organisationId,
-        apiKeyId: viewer.keyId,
-        amountNanoCredit: heldNanoCredit,
-        rateCardId: scope.quotes[0]!.card.id,
-        ttlMs: its.holdTtlMs,
-        purpose: scope.purpose,
-        hasAlternative,
-      });
+    const heldBy = ({ leaseId }: Authorised): HeldCredit => {
       metrics.holds.inc({ source: leaseId === null ? "ledger" : "lease" });
       metrics.holdSeconds.observe((performance.now() - beganMs) / 1_000);
       const paidAccelerators = scope === whole ? null : scope.purpose.accelerators;
       return { leaseId, heldNanoCredit, maxTokens, paidAccelerators };
-    } catch (error) {
+    };
+    const authorised = metering.authorise({
+      requestId,
+      startupId: viewer.organisationId,
+      apiKeyId: viewer.keyId,
+      amountNanoCredit: heldNanoCredit,
+      rateCardId: scope.quotes[0]!.card.id,
+      ttlMs: its.holdTtlMs,
+      purpose: scope.purpose,
+      hasAlternative,
+    });
+    if (!(authorised instanceof Promise)) return heldBy(authorised);
+    return authorised.then(heldBy, (error: unknown) => {
       if (!(error instanceof DomainError) || !shortages.has(error.code)) throw error;
       return { error, scope };
-    }
+    });
   }
 
   private scopeOf(purpose: Purpose): Scope {
