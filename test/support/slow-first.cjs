@@ -10,7 +10,7 @@ const slow = [
   "demo/demo.e2e", // three demos
   "chaos/money.e2e", // kills, and processes that come back
   "relay/processes.e2e", // three processes each, killed and drained
-  "api/two-ways.e2e", // every committed operation by everybody, five times
+  "api/two-ways.e2e", // every committed operation by everybody, several times
   "workloads/kills.e2e", // workers that are killed and come back
   "platform/start.e2e", // a dozen starts
   "chaos/live.e2e", // kills, and two hundred readers
