@@ -1,4 +1,5 @@
 /** Credit that a relay borrows: requests draw on it without the database, and it is back whenever anybody else needs it. */
+import { newRequestId } from "../../src/metering/metering";
 import { purposeOf } from "../../src/metering/purpose";
 import type { Database } from "../../src/platform/database";
 import { faultsInTheBooks } from "../ledger/books";
@@ -64,6 +65,23 @@ function counted(db: Database): { db: Database; statements: () => number } {
 }
 
 describe("a process that has borrowed", () => {
+  it("is charged for the startup that it was lent for, and for nobody else's request that names its lease", async () => {
+    const [lessee, stranger] = [aLessee(), aLessee()];
+    const owner = await world.startupWith(1_000n * PRICE);
+    const other = await world.startupWith(1_000n * PRICE);
+    await lessee.borrow(owner, PRICE);
+    // From here on the provider's month is open, and nothing else is out of the ordinary.
+    await lessee.settle(await lessee.hold(owner, PRICE));
+    const request = await lessee.hold(owner, PRICE);
+    expect(request.leaseId).not.toBeNull();
+    const foreign = { ...request, requestId: newRequestId(), startupId: other };
+    await expect(stranger.settle(foreign)).rejects.toMatchObject({ code: "SETTLEMENT_REFUSED" });
+    expect((await world.ledger.balance(owner)).spentNanoCredit).toBe(PRICE);
+    expect((await world.ledger.balance(other)).spentNanoCredit).toBe(0n);
+    await lessee.settle(request);
+    expect((await world.ledger.balance(owner)).spentNanoCredit).toBe(2n * PRICE);
+  });
+
   it("admits without a statement, charges with one, and releases without any", async () => {
     const { db, statements } = counted(world.db);
     const lessee = aLessee({ db });
